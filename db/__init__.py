@@ -1,0 +1,1 @@
+"""Storage only: engine, schema, migrations and queries. Imports nothing else of Relabel."""

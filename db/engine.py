@@ -1,0 +1,110 @@
+"""The one engine factory, and everything that is special to SQLite.
+
+SQLite in WAL mode with synchronous=FULL: readers never wait for the writer, and a commit that
+was reported survives a power cut. Writers begin with BEGIN IMMEDIATE, because a transaction that
+reads first and writes later fails at once, without waiting, when another writer came between
+(SQLITE_BUSY_SNAPSHOT ignores busy_timeout).
+"""
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from db.errors import UnsafeSqliteError
+
+BUSY_TIMEOUT_MS = 15_000
+WRITES = "relabel_writes"
+_FIXED = (3, 51, 3)
+_BACKPORTS = {(3, 44): 6, (3, 50): 7}
+
+
+def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:
+    """Tell whether an SQLite version can corrupt a WAL database (sqlite.org/wal.html).
+
+    Affected: 3.7.0 to 3.51.2, except 3.44.6 and later 3.44, 3.50.7 and later 3.50.
+    """
+    if version >= _FIXED or version < (3, 7, 0):
+        return False
+    first_good = _BACKPORTS.get(version[:2])
+    return first_good is None or version[2] < first_good
+
+
+def sqlite_module() -> ModuleType:
+    """Return the bundled, current SQLite where its wheel is installed, else Python's own."""
+    with suppress(ImportError):
+        import pysqlite3.dbapi2
+
+        module: ModuleType = pysqlite3.dbapi2
+        return module
+    return sqlite3
+
+
+def journal_mode(module: ModuleType) -> str:
+    """Return the journal mode to use; refuse WAL on an SQLite that can corrupt it."""
+    asked = os.environ.get("RELABEL_SQLITE_JOURNAL", "wal").lower()
+    if asked not in {"wal", "delete"}:
+        raise UnsafeSqliteError(
+            f"RELABEL_SQLITE_JOURNAL is {asked!r}; it must be 'wal' or 'delete'"
+        )
+    if asked == "wal" and has_wal_reset_bug(module.sqlite_version_info):
+        raise UnsafeSqliteError(
+            f"SQLite {module.sqlite_version} can corrupt a database in WAL mode when several "
+            "processes write. Install the bundled one (pip install pysqlite3==0.6.1), or set "
+            "RELABEL_SQLITE_JOURNAL=delete to run slower without WAL."
+        )
+    return asked
+
+
+def make_engine(url: str) -> Engine:
+    """Build the engine for a database URL.
+
+    Raises UnsafeSqliteError for an SQLite with the WAL-reset bug. An engine is never carried
+    over a fork: each process builds its own.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(url)
+    return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+
+
+def _sqlite_engine(url: str) -> Engine:
+    module = sqlite_module()
+    mode = journal_mode(module)
+    database = make_url(url).database
+    if database and database != ":memory:":
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, module=module, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we send BEGIN ourselves, below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA journal_mode = {mode}")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -32768")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def serialize(session: Session, name: str) -> None:
+    """Let one transaction at a time pass this point, until it ends.
+
+    SQLite needs nothing: BEGIN IMMEDIATE already admits one writer. PostgreSQL takes an advisory
+    lock on `name`.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})

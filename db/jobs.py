@@ -1,0 +1,231 @@
+"""The life of a job: queued, running, and how it ends. All moves are single transactions.
+
+A job is `running` while its process renews a lease. Whoever finds an expired lease marks the
+job `interrupted`; nobody infers a state from files.
+"""
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from db.engine import serialize
+from db.errors import ConflictError, NotFoundError
+from db.schema import Job, Run
+from db.types import now
+
+LEASE = timedelta(seconds=30)
+LAUNCH_LEASE = timedelta(seconds=90)
+HEARTBEAT_SECONDS = 5.0
+HEAVY_KINDS = ("train", "prelabel")
+ENDED = ("succeeded", "failed", "cancelled", "interrupted")
+
+
+def get_job(job_id: int, *, session: Session) -> Job:
+    """Return a job by its number. Raises NotFoundError."""
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFoundError(f"no job has the number {job_id}")
+    return job
+
+
+def enqueue(
+    project_id: int,
+    kind: str,
+    params: dict[str, Any],
+    *,
+    session: Session,
+    engine: str = "local",
+    requested_by: int | None = None,
+) -> Job:
+    """Add a job to the end of the queue and return it."""
+    job = Job(
+        project_id=project_id,
+        kind=kind,
+        params=params,
+        engine=engine,
+        requested_by=requested_by,
+        message="waiting",
+    )
+    session.add(job)
+    session.flush()
+    return job
+
+
+def open_job(project_id: int, kind: str, *, session: Session) -> Job | None:
+    """Return the project's running job of a kind, else its first queued one, else None."""
+    query = select(Job).where(
+        Job.project_id == project_id, Job.kind == kind, Job.state.in_(("queued", "running"))
+    )
+    jobs = session.scalars(query.order_by(Job.id)).all()
+    return next((job for job in jobs if job.state == "running"), jobs[0] if jobs else None)
+
+
+def recent_jobs(
+    project_id: int, *, session: Session, kind: str | None = None, limit: int = 20
+) -> Sequence[Job]:
+    """Return a project's newest jobs, newest first."""
+    query = select(Job).where(Job.project_id == project_id)
+    if kind is not None:
+        query = query.where(Job.kind == kind)
+    return session.scalars(query.order_by(Job.id.desc()).limit(limit)).all()
+
+
+def reserve_next(*, session: Session) -> Job | None:
+    """Mark the next startable job as running and return it, or None.
+
+    One heavy job runs at a time in an installation, and one of a kind in a project. The caller
+    starts the process, which then adopts the job; if it never does, the lease runs out.
+    """
+    serialize(session, "jobs")
+    running = session.scalars(select(Job).where(Job.state == "running")).all()
+    heavy_busy = any(job.kind in HEAVY_KINDS for job in running)
+    busy = {(job.project_id, job.kind) for job in running}
+    for job in session.scalars(select(Job).where(Job.state == "queued").order_by(Job.id)):
+        if (job.project_id, job.kind) in busy or (job.kind in HEAVY_KINDS and heavy_busy):
+            continue
+        job.state = "running"
+        job.owner = f"{socket.gethostname()}:launching"
+        job.message = "starting"
+        job.started_at = now()
+        job.attempt += 1
+        job.lease_until = now() + LAUNCH_LEASE
+        session.flush()
+        return job
+    return None
+
+
+def adopt(job_id: int, *, session: Session) -> Job:
+    """Take over a reserved job as this process. Raises ConflictError if another process has it."""
+    job = get_job(job_id, session=session)
+    if job.state != "running" or job.pid is not None:
+        raise ConflictError(f"job {job_id} is {job.state} and not waiting for a process")
+    job.pid = os.getpid()
+    job.owner = f"{socket.gethostname()}:{os.getpid()}"
+    renew(job, session=session)
+    return job
+
+
+def renew(job: Job, *, session: Session, at: datetime | None = None) -> None:
+    """Write a heartbeat and extend the lease."""
+    job.heartbeat_at = at or now()
+    job.lease_until = job.heartbeat_at + LEASE
+    session.flush()
+
+
+def heartbeat(job_id: int, *, session: Session) -> bool:
+    """Renew this process's lease; return whether the job should stop.
+
+    It should when cancel was requested, or when the job was taken from this process.
+    """
+    query = (
+        update(Job)
+        .where(Job.id == job_id, Job.state == "running", Job.pid == os.getpid())
+        .values(heartbeat_at=now(), lease_until=now() + LEASE)
+        .returning(Job.cancel_requested)
+    )
+    answer = session.execute(query).one_or_none()
+    return True if answer is None else bool(answer[0])
+
+
+def report_progress(
+    job_id: int,
+    *,
+    session: Session,
+    done: int,
+    total: int,
+    message: str,
+    eta_seconds: float | None,
+) -> None:
+    """Write how far a job is; `eta_seconds` None means not known yet."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(done=done, total=total, message=message, eta_seconds=eta_seconds)
+    )
+
+
+def finish(
+    job_id: int,
+    state: str,
+    *,
+    session: Session,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    """End a running job in `state`; a job that was taken away meanwhile is left as it is."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == "running")
+        .values(
+            state=state,
+            result=result,
+            error=error,
+            eta_seconds=None,
+            lease_until=None,
+            finished_at=now(),
+            message={"succeeded": "done", "cancelled": "cancelled"}.get(state, state),
+        )
+    )
+
+
+def request_cancel(job_id: int, *, session: Session) -> str:
+    """Cancel a queued job at once, ask a running one to stop; return the job's state."""
+    job = get_job(job_id, session=session)
+    if job.state == "queued":
+        job.state, job.finished_at, job.message = "cancelled", now(), "cancelled"
+    elif job.state == "running":
+        job.cancel_requested = True
+        job.message = "cancelling"
+    session.flush()
+    return job.state
+
+
+def requeue(job_id: int, *, session: Session) -> Job:
+    """Put an interrupted, failed or cancelled job back in the queue; it resumes where it was."""
+    job = get_job(job_id, session=session)
+    if job.state not in {"interrupted", "failed", "cancelled"}:
+        raise ConflictError(f"job {job_id} is {job.state}; only an ended one can be resumed")
+    job.state, job.message, job.error = "queued", "waiting", None
+    job.pid, job.owner, job.lease_until, job.finished_at = None, None, None, None
+    job.cancel_requested = False
+    session.flush()
+    return job
+
+
+def reap_lost(*, session: Session, at: datetime | None = None) -> list[int]:
+    """Mark running jobs whose process is gone as interrupted; return their numbers.
+
+    Gone: the lease ran out, or the owner is a process of this host that no longer exists.
+    """
+    moment = at or now()
+    lost = []
+    for job in session.scalars(select(Job).where(Job.state == "running")):
+        expired = job.lease_until is None or job.lease_until < moment
+        if not expired and not _died_here(job):
+            continue
+        job.state, job.finished_at, job.eta_seconds = "interrupted", moment, None
+        job.message = "its process stopped unexpectedly"
+        session.execute(
+            update(Run)
+            .where(Run.job_id == job.id, Run.state == "running")
+            .values(state="interrupted", finished_at=moment)
+        )
+        lost.append(job.id)
+    return lost
+
+
+def _died_here(job: Job) -> bool:
+    if job.pid is None or not (job.owner or "").startswith(f"{socket.gethostname()}:"):
+        return False
+    try:
+        os.kill(job.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

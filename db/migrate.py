@@ -1,0 +1,70 @@
+"""Bring a database to the schema of this program."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from db.engine import WRITES
+from db.errors import SchemaError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Return the alembic configuration; there is no alembic.ini to keep in step."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """Return the newest revision that this program knows."""
+    found = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if found is None:
+        raise SchemaError(f"no migrations found in {MIGRATIONS}; reinstall Relabel")
+    return found
+
+
+def revision(engine: Engine) -> str | None:
+    """Return the database's revision, None when it is empty."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(engine: Engine) -> str:
+    """Apply all missing migrations in one transaction and return the revision reached.
+
+    Raises SchemaError when the database was made by a newer program. Two processes may call
+    this at once: the second waits, then finds nothing to do.
+    """
+    refuse_newer(engine)
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        command.upgrade(alembic_config(connection), "head")
+    return head()
+
+
+def refuse_newer(engine: Engine) -> None:
+    """Raise SchemaError when the database has a revision that this program does not know."""
+    found = revision(engine)
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaError(
+            f"the database has schema {found}, which this version of Relabel does not know; "
+            "start the newer version that made it, or restore an older backup"
+        )
+
+
+def require_current(engine: Engine) -> None:
+    """Raise SchemaError unless the database is at the newest revision."""
+    refuse_newer(engine)
+    found = revision(engine)
+    if found != head():
+        raise SchemaError(
+            f"the database has schema {found or 'none'}, this program needs {head()}; "
+            "run: python -m db upgrade"
+        )

@@ -1,0 +1,30 @@
+"""The tables, one module a subject."""
+
+from db.schema.answers import Annotation, AnnotationEvent, Gold, Lease
+from db.schema.base import Base
+from db.schema.corpus import DuplicateGroup, ImportBatch, ImportReject, Tweet
+from db.schema.models import Epoch, ModelVersion, Prediction, Run, TrainingStep
+from db.schema.people import Annotator, AuditEntry, Label, Project
+from db.schema.work import Job
+
+__all__ = [
+    "Annotation",
+    "AnnotationEvent",
+    "Annotator",
+    "AuditEntry",
+    "Base",
+    "DuplicateGroup",
+    "Epoch",
+    "Gold",
+    "ImportBatch",
+    "ImportReject",
+    "Job",
+    "Label",
+    "Lease",
+    "ModelVersion",
+    "Prediction",
+    "Project",
+    "Run",
+    "TrainingStep",
+    "Tweet",
+]

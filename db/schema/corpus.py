@@ -1,0 +1,100 @@
+"""What was brought in: batches, rejects, duplicate groups and tweets."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.schema.base import Base
+from db.types import now
+
+
+class ImportBatch(Base):
+    """One file brought in. state: running, done or failed. `columns`: which column was what."""
+
+    __tablename__ = "import_batch"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
+    file_name: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(Text)
+    columns: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    header: Mapped[list[Any]] = mapped_column(default=list)
+    state: Mapped[str] = mapped_column(Text, default="running")
+    rows: Mapped[int] = mapped_column(default=0)
+    accepted: Mapped[int] = mapped_column(default=0)
+    duplicates: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotator.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+
+
+class ImportReject(Base):
+    """A row that was refused: its line in the file (1 = header), the column, why, and itself."""
+
+    __tablename__ = "import_reject"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(
+        ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
+    )
+    line: Mapped[int]
+    column: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(Text)
+    raw: Mapped[str] = mapped_column(Text, default="")
+
+
+class DuplicateGroup(Base):
+    """Tweets whose normalised text is the same. Holds the split of all of them.
+
+    key: the normalised text's digest. representative_id: the member that people are asked.
+    """
+
+    __tablename__ = "duplicate_group"
+    __table_args__ = (
+        UniqueConstraint("project_id", "key"),
+        # Target of tweet's composite key: makes a group that straddles splits impossible.
+        UniqueConstraint("id", "split"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(Text)
+    split: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(default=1)
+    representative_id: Mapped[int | None]
+
+
+class Tweet(Base):
+    """One text. external_id is text, never a number. extra: the file's other columns."""
+
+    __tablename__ = "tweet"
+    __table_args__ = (
+        UniqueConstraint("project_id", "external_id"),
+        ForeignKeyConstraint(
+            ["group_id", "split"], ["duplicate_group.id", "duplicate_group.split"]
+        ),
+        Index(None, "group_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id", ondelete="SET NULL"))
+    external_id: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    text_key: Mapped[str] = mapped_column(Text)
+    group_id: Mapped[int]
+    split: Mapped[str] = mapped_column(Text)
+    imported_label: Mapped[str | None] = mapped_column(Text)
+    extra: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)

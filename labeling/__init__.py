@@ -1,0 +1,1 @@
+"""What people see and do: bring in, pre-label, correct, compare, export."""

@@ -1,0 +1,1 @@
+"""One Streamlit script a page; pages call logic and draw, nothing more."""

@@ -1,0 +1,1 @@
+"""The keyboard-first annotation component: its Python side and its browser side."""

@@ -1,0 +1,1 @@
+"""The model: training, metrics, prediction. No Streamlit; usable from a notebook."""
