@@ -1,0 +1,65 @@
+"""How a training reports what it does, and how it learns that it should stop."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """After one optimiser step. loss: mean training loss of the step; seconds since the start."""
+
+    step: int
+    total_steps: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """After one validation. metrics: Metrics.to_json() of validation, with its "loss".
+
+    training_loss: mean since the last validation. epoch: passes over the data so far.
+    """
+
+    step: int
+    epoch: float
+    training_loss: float
+    learning_rate: float
+    metrics: dict[str, Any]
+    seconds: float
+
+
+class Callbacks(Protocol):
+    """What the loop calls; implementations may write to a store or draw on a screen."""
+
+    def on_start(self, total_steps: int) -> None:
+        """Before the first step."""
+
+    def on_step(self, report: StepReport) -> None:
+        """After each optimiser step."""
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """After each validation."""
+
+    def should_stop(self) -> bool:
+        """Asked between steps; True ends the training and keeps the best epoch so far."""
+        ...
+
+
+class NullCallbacks:
+    """Callbacks that report to nobody and never stop."""
+
+    def on_start(self, total_steps: int) -> None:
+        """Do nothing."""
+
+    def on_step(self, report: StepReport) -> None:
+        """Do nothing."""
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """Do nothing."""
+
+    def should_stop(self) -> bool:
+        """Never."""
+        return False
