@@ -8,7 +8,6 @@ from trainer.errors import DataError, TooFewLabelsError
 
 SPLITS = ("train", "validation", "test")
 MINIMUM_TRAIN = 2
-MINIMUM_VALIDATION = 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,8 @@ def label_indices(examples: Sequence[Example], label_map: Sequence[str]) -> list
 def check_trainable(examples: Sequence[Example], labels: Sequence[LabelInfo]) -> None:
     """Refuse data from which no classifier can be trained and judged.
 
-    Each label needs MINIMUM_TRAIN training and MINIMUM_VALIDATION validation examples.
+    Each label needs MINIMUM_TRAIN training examples. Validation may lack a label, or be empty in
+    a young project: the last epoch is then kept and the temperature stays 1.
     Raises TooFewLabelsError with the counts per label, or DataError for what is malformed.
     """
     values = [label.value for label in labels]
@@ -69,19 +69,15 @@ def check_trainable(examples: Sequence[Example], labels: Sequence[LabelInfo]) ->
     _check_examples(examples)
     label_indices(examples, values)
     counts = Counter((example.split, example.label) for example in examples)
-    short = any(
-        counts["train", value] < MINIMUM_TRAIN or counts["validation", value] < MINIMUM_VALIDATION
-        for value in values
-    )
+    short = any(counts["train", value] < MINIMUM_TRAIN for value in values)
     if short:
         had = "; ".join(
-            f"{label.name} ({label.value}): {counts['train', label.value]} to train, "
-            f"{counts['validation', label.value]} to validate"
+            f"{label.name} ({label.value}): {counts['train', label.value]}"
             for label in labels
         )
         raise TooFewLabelsError(
-            f"too few labels to train: {had}. Each label needs at least {MINIMUM_TRAIN} to train "
-            f"and {MINIMUM_VALIDATION} to validate; label more tweets of the short ones, "
+            f"too few labels to train, in the training split: {had}. Each label needs at least "
+            f"{MINIMUM_TRAIN}; label more tweets of the short ones, "
             "or deactivate a label that nobody uses"
         )
 
