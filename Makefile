@@ -1,0 +1,46 @@
+# Every target sets up what it needs; a second run finds it done and takes seconds.
+PYTHON ?= python3
+PORT ?= 8501
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check format browser clean
+
+run: $(VENV)/.runtime
+	@$(BIN)/python -m db upgrade >/dev/null
+	@echo "Relabel is at http://127.0.0.1:$(PORT)  (Ctrl-C stops it)"
+	@exec $(BIN)/python -m streamlit run app.py --server.address=127.0.0.1 --server.port=$(PORT)
+
+test: $(VENV)/.dev browser
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev browser
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Never fails: without a browser the browser tests say how to get one (and fail if CI=true).
+browser:
+	@sh tests/browser/ensure_chromium.sh
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Relabel needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=…" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

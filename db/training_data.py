@@ -1,0 +1,80 @@
+"""What a run may learn from: gold labels with their texts, splits and groups."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.schema import AnnotationEvent, Gold, Label, Tweet
+
+HUMAN_SOURCES = ("imported", "single", "agreement", "adjudicated", "propagated")
+
+
+class GoldRow(NamedTuple):
+    """A gold label and what a trainer needs of its tweet."""
+
+    tweet_id: int
+    external_id: str
+    text: str
+    label: str
+    split: str
+    group: int
+    source: str
+
+
+def gold_rows(project_id: int, *, session: Session) -> Sequence[GoldRow]:
+    """Return every gold label given by people or files, in the order of tweet ids.
+
+    Labels that a model gave (auto-accepted) are left out: no score may rest on them. So are
+    labels that were retired.
+    """
+    query = (
+        select(
+            Tweet.id,
+            Tweet.external_id,
+            Tweet.text,
+            Gold.label,
+            Tweet.split,
+            Tweet.group_id,
+            Gold.source,
+        )
+        .join(Gold, Gold.tweet_id == Tweet.id)
+        .join(
+            Label,
+            (Label.project_id == Gold.project_id) & (Label.value == Gold.label) & Label.active,
+        )
+        .where(Gold.project_id == project_id, Gold.source.in_(HUMAN_SOURCES))
+        .order_by(Tweet.id)
+    )
+    return [GoldRow(*row) for row in session.execute(query)]
+
+
+def gold_counts(project_id: int, *, session: Session) -> dict[str, dict[str, int]]:
+    """Return {split: {label value: gold labels by people or files}}."""
+    query = (
+        select(Tweet.split, Gold.label, func.count())
+        .join(Tweet, Tweet.id == Gold.tweet_id)
+        .where(Gold.project_id == project_id, Gold.source.in_(HUMAN_SOURCES))
+        .group_by(Tweet.split, Gold.label)
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for split, label, count in session.execute(query):
+        counts.setdefault(split, {})[label] = count
+    return counts
+
+
+def last_event_id(project_id: int, *, session: Session) -> int:
+    """Return the number of the project's newest annotation event, 0 if there is none."""
+    query = select(func.max(AnnotationEvent.id)).where(AnnotationEvent.project_id == project_id)
+    return session.scalar(query) or 0
+
+
+def answers_since(project_id: int, event_id: int, *, session: Session) -> int:
+    """Return how many label events the project got after the event numbered `event_id`."""
+    query = select(func.count()).where(
+        AnnotationEvent.id > event_id,
+        AnnotationEvent.project_id == project_id,
+        AnnotationEvent.kind == "label",
+    )
+    return session.scalar(query) or 0

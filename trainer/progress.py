@@ -1,0 +1,36 @@
+"""How far a piece of work is and when it will likely end."""
+
+import time
+from collections.abc import Callable
+
+
+class Pace:
+    """Estimates the remaining seconds from the pace so far, and says when to report again.
+
+    clock: returns seconds; handed in by tests.
+    """
+
+    def __init__(
+        self, *, every: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._every = every
+        self._started: tuple[float, int] | None = None
+        self._reported = float("-inf")
+
+    def due(self, done: int, total: int) -> bool:
+        """Tell whether `every` seconds have passed since the last report, or the work is done."""
+        moment = self._clock()
+        if self._started is None:
+            self._started = (moment, done)
+        if moment - self._reported < self._every and done < total:
+            return False
+        self._reported = moment
+        return True
+
+    def remaining(self, done: int, total: int) -> float | None:
+        """Return the estimated seconds left, None while there is nothing to go by."""
+        if self._started is None or done <= self._started[1] or total <= 0:
+            return None
+        passed = self._clock() - self._started[0]
+        return passed / (done - self._started[1]) * (total - done)
