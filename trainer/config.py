@@ -39,7 +39,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "threads": (1, 1024),
 }
-_WHOLE = [
+_WHOLE = (
     "epochs",
     "batch_size",
     "max_length",
@@ -50,7 +50,7 @@ _WHOLE = [
     "probe_steps",
     "seed",
     "threads",
-]
+)
 
 
 @dataclass(frozen=True)
