@@ -17,7 +17,11 @@ from db.types import now
 
 
 class ImportBatch(Base):
-    """One file brought in. state: running, done or failed. `columns`: which column was what."""
+    """One file brought in. state: running, done or failed. `columns`: which column was what.
+
+    rows: records read so far, so that an import that was cut off goes on behind them.
+    groups: duplicate groups that it added. rounded_ids: ids that look rounded by a spreadsheet.
+    """
 
     __tablename__ = "import_batch"
 
@@ -34,6 +38,8 @@ class ImportBatch(Base):
     accepted: Mapped[int] = mapped_column(default=0)
     duplicates: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
+    groups: Mapped[int] = mapped_column(default=0)
+    rounded_ids: Mapped[int] = mapped_column(default=0)
     annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotator.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]

@@ -90,6 +90,8 @@ def upgrade() -> None:
         sa.Column("accepted", sa.Integer(), nullable=False),
         sa.Column("duplicates", sa.Integer(), nullable=False),
         sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("groups", sa.Integer(), nullable=False),
+        sa.Column("rounded_ids", sa.Integer(), nullable=False),
         sa.Column("annotator_id", sa.Integer(), nullable=True),
         sa.Column("created_at", db.types.UtcDateTime(), nullable=False),
         sa.Column("finished_at", db.types.UtcDateTime(), nullable=True),
