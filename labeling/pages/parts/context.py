@@ -1,0 +1,101 @@
+"""Who is looking at which project."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import streamlit as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.schema import Annotator, Project
+from db.sessions import reading
+from labeling.pages.parts import resources, session_keys
+
+PERSON_COOKIE = "relabel_person"
+
+
+@dataclass(frozen=True)
+class PageContext:
+    """The project on screen and the person in front of it. role: annotator, reviewer or admin."""
+
+    project_id: int
+    project_name: str
+    annotator_id: int
+    annotator_name: str
+    role: str
+
+    @property
+    def reviews(self) -> bool:
+        """Whether this person may decide disagreements."""
+        return self.role in {"reviewer", "admin"}
+
+    @property
+    def administers(self) -> bool:
+        """Whether this person may change labels, people and settings."""
+        return self.role == "admin"
+
+
+def current() -> PageContext:
+    """Return the current project and person; a page without either ends here, saying why."""
+    with reading(resources.engine()) as session:
+        person = signed_in(session)
+        project = current_project(session)
+        if person is None:
+            st.info("Choose your name first.", icon=":material/person:")
+            st.stop()
+        if project is None:
+            _no_project()
+        return PageContext(project.id, project.name, person.id, person.name, person.role)
+
+
+def signed_in(session: Session) -> Annotator | None:
+    """Return the person at this browser: chosen in this session, else remembered by a cookie."""
+    chosen = st.session_state.get(session_keys.ANNOTATOR)
+    if chosen is not None:
+        person = session.get(Annotator, chosen)
+        if person is not None and person.active:
+            return person
+    remembered = st.context.cookies.get(PERSON_COOKIE)
+    if not isinstance(remembered, str) or st.session_state.get(session_keys.SIGNED_OUT):
+        return None
+    query = select(Annotator).where(Annotator.name == unquote(remembered), Annotator.active)
+    person = session.scalars(query).one_or_none()
+    if person is not None:
+        st.session_state[session_keys.ANNOTATOR] = person.id
+    return person
+
+
+def current_project(session: Session) -> Project | None:
+    """Return the project that the address names, else this session's, else the newest.
+
+    The address wins so that a link opens what it says; the choice is then kept for the session,
+    because moving between pages drops the address's parameters.
+    """
+    named = st.query_params.get("project")
+    project = None
+    if named is not None:
+        project = session.scalars(select(Project).where(Project.name == named)).one_or_none()
+    if project is None and session_keys.PROJECT in st.session_state:
+        project = session.get(Project, st.session_state[session_keys.PROJECT])
+    if project is None:
+        project = session.scalars(select(Project).order_by(Project.id.desc()).limit(1)).first()
+    if project is not None:
+        st.session_state[session_keys.PROJECT] = project.id
+        if named != project.name:
+            st.query_params["project"] = project.name
+    return project
+
+
+def choose_project(project_id: int, name: str) -> None:
+    """Make a project the current one."""
+    st.session_state[session_keys.PROJECT] = project_id
+    st.query_params["project"] = name
+
+
+def _no_project() -> None:
+    st.info(
+        "There is no project yet. Bring in the example or create one.", icon=":material/folder:"
+    )
+    if st.button("Open projects", type="primary"):
+        st.switch_page("labeling/pages/projects.py")
+    st.stop()

@@ -1,0 +1,163 @@
+"""A job on screen: how far it is, how long it will take, cancel, resume.
+
+Everything is read from the store, so a closed browser changes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from db import jobs
+from db.schema import Job
+from db.sessions import reading, writing
+from db.types import now
+from labeling.pages.parts import errors, resources
+from labeling.pages.parts.plain import plain
+from labeling.pages.parts.wording import counted, duration
+from trainer import job as trainer_job
+
+TITLES = {
+    "import": "Bringing in",
+    "prelabel": "Pre-labelling",
+    "train": "Training",
+    "export": "Exporting",
+}
+UNITS = {"import": "line", "prelabel": "tweet", "train": "step", "export": "row"}
+
+
+@dataclass(frozen=True)
+class JobView:
+    """What a page needs of a job, detached from its session."""
+
+    id: int
+    kind: str
+    state: str
+    params: dict[str, Any]
+    result: dict[str, Any]
+    done: int
+    total: int
+    message: str
+    eta_seconds: float | None
+    error: str | None
+    cancel_requested: bool
+    stalled: bool
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in {"queued", "running"}
+
+
+def view(job: Job) -> JobView:
+    """Return the page's view of a stored job."""
+    return JobView(
+        id=job.id,
+        kind=job.kind,
+        state=job.state,
+        params=dict(job.params),
+        result=dict(job.result or {}),
+        done=job.done,
+        total=job.total,
+        message=job.message,
+        eta_seconds=job.eta_seconds,
+        error=job.error,
+        cancel_requested=job.cancel_requested,
+        stalled=job.state == "queued" or (job.lease_until is not None and job.lease_until < now()),
+    )
+
+
+def load(job_id: int) -> JobView:
+    """Return a job by its number. Raises NotFoundError."""
+    with reading(resources.engine()) as session:
+        return view(jobs.get_job(job_id, session=session))
+
+
+def newest(project_id: int, kind: str) -> JobView | None:
+    """Return the project's open job of a kind, else its newest one, else None."""
+    with reading(resources.engine()) as session:
+        found = jobs.open_job(project_id, kind, session=session)
+        if found is None:
+            recent = jobs.recent_jobs(project_id, session=session, kind=kind, limit=1)
+            found = recent[0] if recent else None
+        return None if found is None else view(found)
+
+
+def watch(job_id: int) -> JobView:
+    """Draw a job: live while it is open, else how it ended unless it succeeded."""
+    job = load(job_id)
+    if job.open:
+        _live(job_id)
+    else:
+        ended(job)
+    return job
+
+
+@st.fragment(run_every=1.0)
+def _live(job_id: int) -> None:
+    with errors.shown():
+        job = load(job_id)
+        if job.stalled:
+            trainer_job.start_due(resources.engine(), resources.settings())
+            job = load(job_id)
+        if not job.open:
+            st.rerun()
+        progress(job)
+        cancel_button(job)
+
+
+def progress(job: JobView) -> None:
+    """Draw the bar of an open job with its count and the time left."""
+    parts = [f"{TITLES.get(job.kind, job.kind)}: {job.message or job.state}"]
+    if job.total:
+        parts.append(f"{job.done:,} of {counted(job.total, UNITS.get(job.kind, 'step'))}")
+    if job.eta_seconds is not None and not job.cancel_requested:
+        parts.append(f"about {duration(job.eta_seconds)} left")
+    share = min(1.0, job.done / job.total) if job.total else 0.0
+    st.progress(share, text=plain(" · ".join(parts)))
+
+
+def cancel_button(job: JobView) -> None:
+    """Draw the button that cancels an open job."""
+    st.button(
+        "Cancelling" if job.cancel_requested else "Cancel",
+        key=f"job_cancel_{job.id}",
+        disabled=job.cancel_requested,
+        icon=":material/close:",
+        on_click=_cancel,
+        args=(job.id,),
+    )
+
+
+def _cancel(job_id: int) -> None:
+    with errors.shown(), writing(resources.engine()) as session:
+        jobs.request_cancel(job_id, session=session)
+
+
+def ended(job: JobView) -> None:
+    """Draw how a job ended, with a way to go on; nothing for one that succeeded."""
+    title = TITLES.get(job.kind, job.kind)
+    if job.state == "failed":
+        errors.show(f"{title} failed: {job.error or 'no reason was left'}")
+    elif job.state == "interrupted":
+        st.warning(
+            f"{title} was interrupted: its process stopped. Nothing that was saved is lost.",
+            icon=":material/pause_circle:",
+        )
+    elif job.state == "cancelled":
+        st.info(f"{title} was cancelled.", icon=":material/cancel:")
+    if job.state in {"failed", "interrupted", "cancelled"} and st.button(
+        "Try again" if job.state == "failed" else "Resume",
+        key=f"job_resume_{job.id}",
+        icon=":material/play_arrow:",
+    ):
+        with errors.shown():
+            resume(job.id)
+            st.rerun()
+
+
+def resume(job_id: int) -> None:
+    """Put an ended job back in the queue and start it; it goes on where it was."""
+    with writing(resources.engine()) as session:
+        jobs.requeue(job_id, session=session)
+    trainer_job.start_due(resources.engine(), resources.settings())

@@ -1,0 +1,16 @@
+"""Every key of session state that pages share, in one place.
+
+Keys of single widgets are named where the widget is drawn, with the page's name in front.
+"""
+
+PROJECT = "relabel_project_id"
+ANNOTATOR = "relabel_annotator_id"
+SIGNED_OUT = "relabel_signed_out"
+PROJECT_PICKER = "relabel_project_picker"
+PERSON_PICKER = "relabel_person_picker"
+NOTICE = "relabel_notice"
+UPLOAD = "data_upload"
+UPLOAD_SAVED = "data_upload_saved"
+SELECTED_TWEET = "data_selected_tweet"
+EXPORT_JOB = "export_job_id"
+IMPORT_JOB = "data_import_job_id"
