@@ -17,6 +17,7 @@ class AnnotationEvent(Base):
     kind: label, skip, flag, comment or undo.  undoes_id: for an undo, the event taken back.
     suggested_*: what the model said; suggestion_shown: whether the person saw it.
     queue_reason / queue_probability: why the tweet was asked, and how likely that was.
+    blind: whether it was asked without its suggestion on purpose (held-out split or coin).
     seconds: time the tweet was on screen.  conflict: answered from a stale page.
     """
 
@@ -24,6 +25,8 @@ class AnnotationEvent(Base):
     __table_args__ = (
         Index(None, "tweet_id", "annotator_id"),
         Index(None, "project_id", "annotator_id", "id"),
+        Index(None, "project_id", "annotator_id", "created_at"),
+        Index(None, "undoes_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -39,6 +42,7 @@ class AnnotationEvent(Base):
     suggested_confidence: Mapped[float | None]
     suggested_model_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))
     suggestion_shown: Mapped[bool] = mapped_column(default=False)
+    blind: Mapped[bool] = mapped_column(default=False)
     queue_reason: Mapped[str] = mapped_column(Text, default="")
     queue_probability: Mapped[float | None]
     seconds: Mapped[float | None]
@@ -100,16 +104,20 @@ class Gold(Base):
 class Lease(Base):
     """A claim of one person on one tweet until `expires_at`.
 
-    slot: 0..overlap-1, so that a tweet can be with as many people as it needs answers.
-    generation rises with each new claim (fencing): an answer that carries an older one is kept
-    but marked as a conflict. reason, probability, blind: how the item was picked, so that a
-    reload shows the same item in the same way.
+    id: never used twice, so it is the claim's generation (fencing): an answer that carries the
+    number of a claim which somebody else took over is kept but marked as a conflict.
+    slot: 0..overlap-1, so that a tweet can be with as many people as it needs answers; a hidden
+    repeat takes a slot of its own per person, far above.
+    reason, probability, blind, model_version_id: how the item was picked and whose suggestion it
+    came with, so that a reload shows the same item in the same way.
     """
 
     __tablename__ = "lease"
     __table_args__ = (
         UniqueConstraint("tweet_id", "slot"),
         Index(None, "project_id", "annotator_id"),
+        Index(None, "project_id", "expires_at"),
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -117,7 +125,9 @@ class Lease(Base):
     tweet_id: Mapped[int] = mapped_column(ForeignKey("tweet.id", ondelete="CASCADE"))
     slot: Mapped[int] = mapped_column(default=0)
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
-    generation: Mapped[int] = mapped_column(default=1)
+    model_version_id: Mapped[int | None] = mapped_column(
+        ForeignKey("model_version.id", ondelete="SET NULL")
+    )
     reason: Mapped[str] = mapped_column(Text)
     probability: Mapped[float]
     blind: Mapped[bool] = mapped_column(default=False)

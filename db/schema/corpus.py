@@ -9,11 +9,14 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.schema.base import Base
 from db.types import now
+
+_OPEN = text("open")
 
 
 class ImportBatch(Base):
@@ -64,6 +67,9 @@ class DuplicateGroup(Base):
     """Tweets whose normalised text is the same. Holds the split of all of them.
 
     key: the normalised text's digest. representative_id: the member that people are asked.
+    open: no member has a gold label yet; kept by labeling.resolving, so that the queue need not
+    look through what is done. An open group that has gold after all costs the queue a look, no
+    more: it checks, and closes it.
     """
 
     __tablename__ = "duplicate_group"
@@ -71,6 +77,14 @@ class DuplicateGroup(Base):
         UniqueConstraint("project_id", "key"),
         # Target of tweet's composite key: makes a group that straddles splits impossible.
         UniqueConstraint("id", "split"),
+        # Keys are digests, so this order is a random one: drawing from it is cheap and fair.
+        Index(
+            "ix_duplicate_group_open",
+            "project_id",
+            "key",
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -79,6 +93,7 @@ class DuplicateGroup(Base):
     split: Mapped[str] = mapped_column(Text)
     size: Mapped[int] = mapped_column(default=1)
     representative_id: Mapped[int | None]
+    open: Mapped[bool] = mapped_column(default=True)
 
 
 class Tweet(Base):

@@ -109,7 +109,13 @@ class Prediction(Base):
     """What a model version says of a tweet: probabilities in the order of its label map."""
 
     __tablename__ = "prediction"
-    __table_args__ = (Index(None, "model_version_id", "confidence"),)
+    __table_args__ = (
+        # One index an order of the queue, and one for "least sure among those predicted X".
+        Index(None, "model_version_id", "confidence", "tweet_id"),
+        Index(None, "model_version_id", "margin", "tweet_id"),
+        Index(None, "model_version_id", "entropy", "tweet_id"),
+        Index(None, "model_version_id", "label", "confidence", "tweet_id"),
+    )
 
     model_version_id: Mapped[int] = mapped_column(
         ForeignKey("model_version.id", ondelete="CASCADE"), primary_key=True

@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("split", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("representative_id", sa.Integer(), nullable=True),
+        sa.Column("open", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"],
             ["project.id"],
@@ -77,6 +78,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", "split", name=op.f("uq_duplicate_group_id_split")),
         sa.UniqueConstraint("project_id", "key", name=op.f("uq_duplicate_group_project_id_key")),
     )
+    with op.batch_alter_table("duplicate_group", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_duplicate_group_open",
+            ["project_id", "key"],
+            unique=False,
+            sqlite_where=sa.text("open"),
+            postgresql_where=sa.text("open"),
+        )
+
     op.create_table(
         "import_batch",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -268,38 +278,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("run_id", "step", name=op.f("uq_epoch_run_id_step")),
     )
     op.create_table(
-        "lease",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("project_id", sa.Integer(), nullable=False),
-        sa.Column("tweet_id", sa.Integer(), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
-        sa.Column("annotator_id", sa.Integer(), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("probability", sa.Double(), nullable=False),
-        sa.Column("blind", sa.Boolean(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("expires_at", db.types.UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["annotator_id"], ["annotator.id"], name=op.f("fk_lease_annotator_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["project_id"], ["project.id"], name=op.f("fk_lease_project_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["tweet_id"], ["tweet.id"], name=op.f("fk_lease_tweet_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_lease")),
-        sa.UniqueConstraint("tweet_id", "slot", name=op.f("uq_lease_tweet_id_slot")),
-    )
-    with op.batch_alter_table("lease", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_lease_project_id_annotator_id"),
-            ["project_id", "annotator_id"],
-            unique=False,
-        )
-
-    op.create_table(
         "model_version",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
@@ -366,6 +344,7 @@ def upgrade() -> None:
         sa.Column("suggested_confidence", sa.Double(), nullable=True),
         sa.Column("suggested_model_id", sa.Integer(), nullable=True),
         sa.Column("suggestion_shown", sa.Boolean(), nullable=False),
+        sa.Column("blind", sa.Boolean(), nullable=False),
         sa.Column("queue_reason", sa.Text(), nullable=False),
         sa.Column("queue_probability", sa.Double(), nullable=True),
         sa.Column("seconds", sa.Double(), nullable=True),
@@ -400,6 +379,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("annotation_event", schema=None) as batch_op:
         batch_op.create_index(
+            batch_op.f("ix_annotation_event_project_id_annotator_id_created_at"),
+            ["project_id", "annotator_id", "created_at"],
+            unique=False,
+        )
+        batch_op.create_index(
             batch_op.f("ix_annotation_event_project_id_annotator_id_id"),
             ["project_id", "annotator_id", "id"],
             unique=False,
@@ -408,6 +392,9 @@ def upgrade() -> None:
             batch_op.f("ix_annotation_event_tweet_id_annotator_id"),
             ["tweet_id", "annotator_id"],
             unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_annotation_event_undoes_id"), ["undoes_id"], unique=False
         )
 
     op.create_table(
@@ -450,6 +437,48 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "lease",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("tweet_id", sa.Integer(), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("annotator_id", sa.Integer(), nullable=False),
+        sa.Column("model_version_id", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("probability", sa.Double(), nullable=False),
+        sa.Column("blind", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("expires_at", db.types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["annotator_id"], ["annotator.id"], name=op.f("fk_lease_annotator_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["model_version_id"],
+            ["model_version.id"],
+            name=op.f("fk_lease_model_version_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_lease_project_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tweet_id"], ["tweet.id"], name=op.f("fk_lease_tweet_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lease")),
+        sa.UniqueConstraint("tweet_id", "slot", name=op.f("uq_lease_tweet_id_slot")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("lease", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_lease_project_id_annotator_id"),
+            ["project_id", "annotator_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_lease_project_id_expires_at"), ["project_id", "expires_at"], unique=False
+        )
+
+    op.create_table(
         "prediction",
         sa.Column("model_version_id", sa.Integer(), nullable=False),
         sa.Column("tweet_id", sa.Integer(), nullable=False),
@@ -471,8 +500,23 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("prediction", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_prediction_model_version_id_confidence"),
-            ["model_version_id", "confidence"],
+            batch_op.f("ix_prediction_model_version_id_confidence_tweet_id"),
+            ["model_version_id", "confidence", "tweet_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_prediction_model_version_id_entropy_tweet_id"),
+            ["model_version_id", "entropy", "tweet_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_prediction_model_version_id_label_confidence_tweet_id"),
+            ["model_version_id", "label", "confidence", "tweet_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_prediction_model_version_id_margin_tweet_id"),
+            ["model_version_id", "margin", "tweet_id"],
             unique=False,
         )
 
@@ -525,17 +569,27 @@ def downgrade() -> None:
 
     op.drop_table("annotation")
     with op.batch_alter_table("prediction", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_prediction_model_version_id_confidence"))
+        batch_op.drop_index(batch_op.f("ix_prediction_model_version_id_margin_tweet_id"))
+        batch_op.drop_index(batch_op.f("ix_prediction_model_version_id_label_confidence_tweet_id"))
+        batch_op.drop_index(batch_op.f("ix_prediction_model_version_id_entropy_tweet_id"))
+        batch_op.drop_index(batch_op.f("ix_prediction_model_version_id_confidence_tweet_id"))
 
     op.drop_table("prediction")
+    with op.batch_alter_table("lease", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_lease_project_id_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_lease_project_id_annotator_id"))
+
+    op.drop_table("lease")
     with op.batch_alter_table("gold", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_gold_project_id_source"))
         batch_op.drop_index(batch_op.f("ix_gold_origin_tweet_id"))
 
     op.drop_table("gold")
     with op.batch_alter_table("annotation_event", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_annotation_event_undoes_id"))
         batch_op.drop_index(batch_op.f("ix_annotation_event_tweet_id_annotator_id"))
         batch_op.drop_index(batch_op.f("ix_annotation_event_project_id_annotator_id_id"))
+        batch_op.drop_index(batch_op.f("ix_annotation_event_project_id_annotator_id_created_at"))
 
     op.drop_table("annotation_event")
     op.drop_table("training_step")
@@ -547,10 +601,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("model_version")
-    with op.batch_alter_table("lease", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_lease_project_id_annotator_id"))
-
-    op.drop_table("lease")
     op.drop_table("epoch")
     with op.batch_alter_table("tweet", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tweet_group_id"))
@@ -578,6 +628,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_import_batch_project_id"))
 
     op.drop_table("import_batch")
+    with op.batch_alter_table("duplicate_group", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_duplicate_group_open",
+            sqlite_where=sa.text("open"),
+            postgresql_where=sa.text("open"),
+        )
+
     op.drop_table("duplicate_group")
     op.drop_table("audit_entry")
     op.drop_table("project")
