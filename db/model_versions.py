@@ -6,13 +6,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.engine import serialize
-from db.schema import ModelVersion
+from db.predictions import prune_predictions
+from db.schema import AuditEntry, ModelVersion
 from db.types import now
 
 
-def add_model_version(
-    project_id: int, *, session: Session, facts: dict[str, Any]
-) -> ModelVersion:
+def add_model_version(project_id: int, *, session: Session, facts: dict[str, Any]) -> ModelVersion:
     """Add a candidate with the project's next number; `facts` are the other columns."""
     serialize(session, f"models of {project_id}")
     query = select(func.max(ModelVersion.number)).where(ModelVersion.project_id == project_id)
@@ -40,3 +39,22 @@ def make_current(version: ModelVersion, *, session: Session) -> ModelVersion | N
     version.promoted_at = now()
     session.flush()
     return before if before is not version else None
+
+
+def promote(version: ModelVersion, *, session: Session, annotator_id: int | None = None) -> None:
+    """Make a version current, note who did it, and forget predictions that no one can need.
+
+    Those of the version before stay, so that a roll-back re-points at once.
+    """
+    before = make_current(version, session=session)
+    if before is not None:
+        prune_predictions(version.project_id, {version.id, before.id}, session=session)
+    session.add(
+        AuditEntry(
+            project_id=version.project_id,
+            annotator_id=annotator_id,
+            action="promote",
+            subject=f"version {version.number}",
+            detail={"from": before.number if before else None, "to": version.number},
+        )
+    )

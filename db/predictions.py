@@ -1,12 +1,12 @@
 """Reading tweets that lack a prediction and writing predictions, in chunks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, exists, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
-from db.schema import Gold, Prediction, Tweet
+from db.schema import Gold, ModelVersion, Prediction, Tweet
 
 
 class Unpredicted(NamedTuple):
@@ -47,10 +47,10 @@ def next_unpredicted(
     return [Unpredicted(*row) for row in session.execute(query)]
 
 
-def add_predictions(rows: Sequence[dict[str, Any]], *, session: Session) -> None:
-    """Store predictions; each row holds the columns of the table."""
+def add_predictions(model_id: int, rows: Sequence[dict[str, Any]], *, session: Session) -> None:
+    """Store what a model version predicts; each row holds the table's other columns."""
     if rows:
-        session.execute(insert(Prediction), rows)
+        session.execute(insert(Prediction), [{"model_version_id": model_id, **row} for row in rows])
 
 
 def count_predictions(model_id: int, *, session: Session) -> int:
@@ -59,6 +59,9 @@ def count_predictions(model_id: int, *, session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def drop_predictions(model_id: int, *, session: Session) -> None:
-    """Forget what a model version predicted; the version itself stays."""
-    session.execute(delete(Prediction).where(Prediction.model_version_id == model_id))
+def prune_predictions(project_id: int, keep: Collection[int], *, session: Session) -> None:
+    """Forget the predictions of the project's versions other than `keep`; the versions stay."""
+    others = select(ModelVersion.id).where(
+        ModelVersion.project_id == project_id, ModelVersion.id.not_in(keep)
+    )
+    session.execute(delete(Prediction).where(Prediction.model_version_id.in_(others)))

@@ -1,24 +1,48 @@
-"""Inserting what may be there already, on SQLite and on PostgreSQL alike."""
+"""Insert-or-leave and insert-or-update, the same on SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.schema import Base
-
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+Row = dict[str, Any]
 
 
-def insert_ignoring(
-    table: type[Base], rows: Sequence[dict[str, Any]], *, session: Session
+def insert_missing(
+    table: Table, rows: Sequence[Row], *, session: Session, key: Sequence[str]
 ) -> None:
-    """Insert `rows`; those that meet a unique constraint are left out, the others go in."""
+    """Insert the rows whose unique `key` columns are not taken yet; leave the others alone.
+
+    All rows name the same columns. Nothing tells which rows were new: look beforehand if you
+    must know.
+    """
     if rows:
-        session.execute(upsert_for(table, session=session).on_conflict_do_nothing(), list(rows))
+        statement = _insert(table, session.get_bind().dialect)
+        session.execute(statement.on_conflict_do_nothing(index_elements=list(key)), list(rows))
 
 
-def upsert_for(table: type[Base], *, session: Session) -> Any:
-    """Return the dialect's INSERT for `table`, which knows ON CONFLICT and RETURNING."""
-    return _INSERTS[session.get_bind().dialect.name](table)
+def insert_or_update(
+    table: Table,
+    rows: Sequence[Row],
+    *,
+    session: Session,
+    key: Sequence[str],
+    update: Sequence[str],
+) -> None:
+    """Insert rows; where the unique `key` columns are taken, write the `update` columns over."""
+    if rows:
+        statement = _insert(table, session.get_bind().dialect)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=list(key),
+                set_={name: statement.excluded[name] for name in update},
+            ),
+            list(rows),
+        )
+
+
+def _insert(table: Table, dialect: Dialect) -> Any:
+    # Two classes with the same methods and no common base that has them: hence Any.
+    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)

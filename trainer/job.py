@@ -5,28 +5,38 @@ two kinds of work that need a model: training and pre-labelling. It imports no t
 so the web server may use it.
 """
 
-import errno
 import logging
-import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from db import jobs
+from db import jobs, runs
 from db.engine import make_engine
 from db.errors import StoreError
-from db.sessions import writing
+from db.model_versions import add_model_version, promote
+from db.predictions import Unpredicted, add_predictions, count_unpredicted, next_unpredicted
+from db.projects import current_model, labels_of
+from db.schema import ModelVersion, Project
+from db.sessions import reading, writing
 from db.settings import Settings
+from db.training_data import gold_rows
 from trainer import engines
+from trainer.config import TrainConfig
+from trainer.curve import CurveRecorder
+from trainer.data import Example, LabelInfo
+from trainer.endings import ending_of, stop_on_signals
 from trainer.errors import Cancelled, TrainerError
+from trainer.gate import InUse, against_current, may_take_over
 from trainer.heartbeat import Heartbeat
+from trainer.prelabelling import predict_stream
 from trainer.progress import Pace
+from trainer.snapshots import SNAPSHOT, environment, read_snapshot, write_snapshot
 
-log = logging.getLogger("relabel.job")
+WRITE_CHUNK = 2000
 
 MODULES = {
     "train": "trainer.job",
@@ -49,10 +59,10 @@ class JobContext:
     heartbeat: Heartbeat
     pace: Pace = field(default_factory=Pace)
 
-    def progress(self, done: int, total: int, message: str) -> None:
-        """Show how far the work is; writes at most once a second."""
+    def progress(self, done: int, total: int, message: str) -> bool:
+        """Show how far the work is, at most once a second; return whether it was written."""
         if not self.pace.due(done, total):
-            return
+            return False
         with writing(self.engine) as session:
             jobs.report_progress(
                 self.job_id,
@@ -62,6 +72,7 @@ class JobContext:
                 message=message,
                 eta_seconds=self.pace.remaining(done, total),
             )
+        return True
 
     def should_stop(self) -> bool:
         """Tell whether someone asked this job to stop."""
@@ -96,7 +107,7 @@ def submit(
 
 def start_due(engine: Engine, settings: Settings) -> list[int]:
     """Mark lost jobs as interrupted, start the processes of those that may run; return these."""
-    started = []
+    started: list[int] = []
     with writing(engine) as session:
         jobs.reap_lost(session=session)
     while True:
@@ -147,68 +158,194 @@ def run_job(
             return jobs.heartbeat(job_id, session=session)
 
     with Heartbeat(beat, seconds=jobs.HEARTBEAT_SECONDS) as heartbeat:
-        terminated = _stop_on_signals(heartbeat)
+        terminated = stop_on_signals(heartbeat.stop_asked)
         context = JobContext(*facts, settings=settings, engine=engine, heartbeat=heartbeat)
-        state, result, error = _ending(context, handlers[kind], expected)
+        ending = ending_of(
+            lambda: handlers[kind](context),
+            expected=(StoreError, *expected),
+            data=settings.data,
+            log_name=f"logs/job-{job_id}.log",
+        )
+    state, error = ending.state, ending.error
     if state == "cancelled" and terminated:
         state, error = "interrupted", "the process was asked to end; it can be resumed"
     with writing(engine) as session:
-        jobs.finish(job_id, state, session=session, result=result, error=error)
+        jobs.finish(job_id, state, session=session, result=ending.result, error=error)
     start_due(engine, settings)
     engine.dispose()
     return state
 
 
-def _stop_on_signals(heartbeat: Heartbeat) -> list[int]:
-    received: list[int] = []
+def train_handler(context: JobContext) -> dict[str, Any]:
+    """Train, publish a candidate, compare it with the current version; promote where asked.
 
-    def stop(number: int, _frame: object) -> None:
-        received.append(number)
-        heartbeat.stop_asked.set()
+    params: config (TrainConfig's JSON); then: "promote" lets a passing candidate take over.
+    """
+    from trainer.artifacts import publish
+    from trainer.train import train
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    return received
-
-
-def _ending(
-    context: JobContext, handler: Handler, expected: tuple[type[Exception], ...]
-) -> tuple[str, dict[str, Any] | None, str | None]:
+    config = TrainConfig.from_json(context.params["config"])
+    run_id, examples, labels = _open_run(context, config)
+    work = context.settings.runs / str(run_id)
     try:
-        result = handler(context)
-    except Cancelled:
-        return "cancelled", None, None
-    except MemoryError:
-        log.exception("out of memory")
-        return "failed", None, "out of memory; choose a smaller batch size or maximum length"
-    except OSError as error:
-        log.exception("the system refused")
-        return "failed", None, _system_message(error, context.settings.data)
-    except (StoreError, TrainerError, *expected) as error:
-        log.error("%s", error)
-        return "failed", None, str(error)
-    except Exception:
-        log.exception("unexpected")
-        reference = f"logs/job-{context.job_id}.log"
-        return "failed", None, f"unexpected error; the details are in {reference}"
-    return ("cancelled" if result.get("cancelled") else "succeeded"), result, None
-
-
-def _system_message(error: OSError, data: Path) -> str:
-    if error.errno == errno.ENOSPC:
-        return f"the disk that holds {data} is full; free some space and resume"
-    return f"the system refused: {error}"
-
-
-def main(arguments: list[str], *, handlers: Mapping[str, Handler] | None = None) -> int:
-    """Run the job whose number is the only argument."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        trained = train(
+            examples,
+            labels,
+            config,
+            work=work,
+            cache=context.settings.cache,
+            callbacks=_recorder(context, run_id),
+        )
+    except Exception as error:
+        with writing(context.engine) as session:
+            state = "cancelled" if isinstance(error, Cancelled) else "failed"
+            runs.end_run(run_id, state, session=session, facts={})
+        raise
+    published = publish(
+        context.settings.models, trained.write, {"run": run_id, "labels": trained.label_map}
     )
-    if handlers is None:
-        from trainer.work import HANDLERS
+    comparison = against_current(trained, examples, _in_use(context), cache=context.settings.cache)
+    metrics = {split: scores.to_json() for split, scores in trained.metrics.items()}
+    speed = {"seconds": trained.seconds, "tweets_per_second": trained.tweets_per_second}
+    facts = {
+        "kind": config.kind,
+        "base_model": config.base_model,
+        "run_id": run_id,
+        "directory": str(published.directory.relative_to(context.settings.data)),
+        "manifest_sha256": published.manifest_sha256,
+        "label_map": list(trained.label_map),
+        "temperature": float(trained.temperature),
+        "metrics": metrics,
+        "comparison": comparison,
+    }
+    with writing(context.engine) as session:
+        version = add_model_version(context.project_id, session=session, facts=facts)
+        state = "cancelled" if trained.cancelled else "succeeded"
+        runs.end_run(run_id, state, session=session, facts=speed)
+        version_id, number = version.id, version.number
+    wanted = context.params.get("then") == "promote" and not trained.cancelled
+    promoted = wanted and may_take_over(comparison)
+    if promoted:
+        _prelabel(context, version_id)  # first, so that nobody meets a tweet without suggestion
+        with writing(context.engine) as session:
+            promote(session.get_one(ModelVersion, version_id), session=session)
+    return {
+        "run": run_id,
+        "version": number,
+        "state": "current" if promoted else "candidate",
+        "metrics": metrics,
+        "cancelled": trained.cancelled,
+        **speed,
+    }
 
-        handlers = HANDLERS
+
+def _recorder(context: JobContext, run_id: int) -> CurveRecorder:
+    def add_steps(points: Sequence[dict[str, Any]]) -> None:
+        with writing(context.engine) as session:
+            runs.add_steps(run_id, points, session=session)
+
+    def add_epoch(facts: dict[str, Any]) -> None:
+        with writing(context.engine) as session:
+            runs.add_epoch(run_id, facts, session=session)
+
+    return CurveRecorder(context.progress, add_steps, add_epoch, context.should_stop)
+
+
+def _open_run(
+    context: JobContext, config: TrainConfig
+) -> tuple[int, list[Example], list[LabelInfo]]:
+    """Open the job's run; a resumed one trains on the snapshot taken when it first started."""
+    with writing(context.engine) as session:
+        facts = {
+            "kind": config.kind,
+            "base_model": config.base_model,
+            "config": config.to_json(),
+            "seed": config.seed,
+            "environment": environment(),
+        }
+        run, resumed = runs.open_run(
+            context.project_id, context.job_id, session=session, facts=facts
+        )
+        run_id = run.id
+        project = session.get_one(Project, context.project_id)
+        labels = [
+            LabelInfo(label.value, label.name, label.description)
+            for label in labels_of(project, session=session)
+        ]
+        rows = [] if resumed else gold_rows(context.project_id, session=session)
+    path = context.settings.runs / str(run_id) / SNAPSHOT
+    if not path.exists():
+        if resumed:
+            with reading(context.engine) as session:
+                rows = gold_rows(context.project_id, session=session)
+        digest = write_snapshot(path, [Example(**row._asdict()) for row in rows], labels)
+        with writing(context.engine) as session:
+            runs.get_run(run_id, session=session).snapshot = {
+                "path": str(path.relative_to(context.settings.data)),
+                "sha256": digest,
+            }
+    return run_id, *read_snapshot(path)
+
+
+def _in_use(context: JobContext) -> InUse | None:
+    with reading(context.engine) as session:
+        project = session.get_one(Project, context.project_id)
+        current = current_model(project, session=session)
+        if current is None:
+            return None
+        directory = context.settings.data / current.directory
+        return InUse(current.number, current.kind, directory, current.manifest_sha256)
+
+
+def prelabel_handler(context: JobContext) -> dict[str, Any]:
+    """Predict every tweet without gold label. params: model_version_id."""
+    return _prelabel(context, int(context.params["model_version_id"]))
+
+
+def _prelabel(context: JobContext, version_id: int) -> dict[str, Any]:
+    from trainer.predict import load_classifier
+
+    with reading(context.engine) as session:
+        version = session.get_one(ModelVersion, version_id)
+        directory, manifest = context.settings.data / version.directory, version.manifest_sha256
+        message = f"pre-labelling with version {version.number}"
+        total = count_unpredicted(context.project_id, version_id, session=session)
+    after = (-1, -1)
+
+    def fetch(limit: int) -> Sequence[Unpredicted]:
+        nonlocal after
+        with reading(context.engine) as session:
+            tweets = next_unpredicted(
+                context.project_id, version_id, session=session, after=after, limit=limit
+            )
+        if tweets:
+            after = (tweets[-1].group_id, tweets[-1].tweet_id)
+        return tweets
+
+    def keep(rows: list[dict[str, Any]]) -> None:
+        for start in range(0, len(rows), WRITE_CHUNK):
+            with writing(context.engine) as session:
+                add_predictions(version_id, rows[start : start + WRITE_CHUNK], session=session)
+
+    context.pace = Pace()
+    context.progress(0, total, message)
+    speed = predict_stream(
+        load_classifier(directory, manifest_sha256=manifest),
+        fetch,
+        keep,
+        cache=context.settings.cache,
+        progress=lambda done: context.progress(done, total, message),
+        should_stop=context.should_stop,
+    )
+    return speed.to_json()
+
+
+HANDLERS: dict[str, Handler] = {"train": train_handler, "prelabel": prelabel_handler}
+
+
+def main(arguments: list[str], handlers: Mapping[str, Handler] = HANDLERS) -> int:
+    """Run the job whose number is the only argument."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     return 0 if run_job(int(arguments[0]), handlers) == "succeeded" else 1
 
 
