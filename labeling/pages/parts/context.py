@@ -1,6 +1,7 @@
 """Who is looking at which project."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import unquote
 
 import streamlit as st
@@ -92,7 +93,7 @@ def choose_project(project_id: int, name: str) -> None:
     st.query_params["project"] = name
 
 
-def _no_project() -> None:
+def _no_project() -> NoReturn:
     st.info(
         "There is no project yet. Bring in the example or create one.", icon=":material/folder:"
     )

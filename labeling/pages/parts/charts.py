@@ -1,0 +1,250 @@
+"""Charts. Label colours are for labels; everything else is the one accent or grey.
+
+Each chart takes plain values and returns an altair chart; the theme's colours are Streamlit's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from labeling.pages.parts.label_set import LabelSet
+from trainer.metrics import Metrics
+
+ACCENTS = {"light": "#4A5CC4", "dark": "#8794F0"}
+GREYS = {"light": "#5F6673", "dark": "#A3ABB8"}
+ON_ACCENT = {"light": "#FFFFFF", "dark": "#15181E"}
+INK = {"light": "#1F2430", "dark": "#E4E7EC"}
+
+
+def _pick(colors: Mapping[str, str]) -> str:
+    kind = st.context.theme.type
+    return colors["dark" if kind == "dark" else "light"]
+
+
+def accent() -> str:
+    """Return the accent of the theme on screen."""
+    return _pick(ACCENTS)
+
+
+def _label_axis(labels: LabelSet, values: list[str]) -> tuple[Any, Any]:
+    names = labels.names(values)
+    scale = alt.Scale(domain=names, range=labels.colors(values))
+    return alt.Y("label:N", sort=names, title=None), alt.Color("label:N", scale=scale, legend=None)
+
+
+def label_counts(labels: LabelSet, counts: Mapping[str, Mapping[str, int]]) -> Any:
+    """Draw tweets per label, one column of bars a split. counts: split -> label value -> tweets."""
+    rows = [
+        {"split": split, "label": labels.name(value), "tweets": of_split.get(value, 0)}
+        for split, of_split in counts.items()
+        for value in labels.values
+    ]
+    y, color = _label_axis(labels, labels.values)
+    base = alt.Chart(pd.DataFrame(rows)).encode(y=y, x=alt.X("tweets:Q", title=None, axis=None))
+    bars = base.mark_bar(height=14, cornerRadiusEnd=2).encode(
+        color=color, tooltip=["split", "label", alt.Tooltip("tweets", format=",")]
+    )
+    words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(
+        text=alt.Text("tweets:Q", format=",")
+    )
+    return (
+        (bars + words)
+        .properties(width=190, height=24 * len(labels.values))
+        .facet(column=alt.Column("split:N", sort=list(counts), title=None))
+        .resolve_scale(x="independent")
+    )
+
+
+def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
+    """Draw tweets per label as bars with counts and shares. counts: label value -> tweets."""
+    total = sum(counts.values())
+    values = list(dict.fromkeys([*labels.values, *counts]))
+    rows = [
+        {
+            "label": labels.name(value),
+            "tweets": counts.get(value, 0),
+            "text": f"{counts.get(value, 0):,} · {100 * counts.get(value, 0) / max(total, 1):.1f} %",
+        }
+        for value in values
+    ]
+    y, color = _label_axis(labels, values)
+    widest = max((row["tweets"] for row in rows), default=1) or 1
+    x = alt.X("tweets:Q", axis=None, scale=alt.Scale(domain=[0, widest * 1.3]))
+    base = alt.Chart(pd.DataFrame(rows)).encode(y=y, x=x)
+    words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(text="text:N")
+    bars = base.mark_bar(height=14, cornerRadiusEnd=2).encode(color=color)
+    return (bars + words).properties(height=26 * len(values))
+
+
+def losses(steps: Sequence[tuple[int, float, float]], epochs: Sequence[Mapping[str, Any]]) -> Any:
+    """Draw training and validation loss over epochs. steps: (step, epoch, loss)."""
+    rows = [{"epoch": e, "loss": loss, "curve": "training"} for _, e, loss in steps]
+    rows += [
+        {"epoch": row["epoch"], "loss": row["metrics"].get("loss"), "curve": "validation"}
+        for row in epochs
+        if row["metrics"].get("loss") is not None
+    ]
+    names = ["training", "validation"]
+    base = alt.Chart(pd.DataFrame(rows, columns=["epoch", "loss", "curve"])).encode(
+        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domainMin=0)),
+        y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False)),
+        color=alt.Color(
+            "curve:N",
+            scale=alt.Scale(domain=names, range=[_pick(GREYS), accent()]),
+            legend=alt.Legend(orient="top", title=None),
+        ),
+        tooltip=[alt.Tooltip("epoch", format=".2f"), alt.Tooltip("loss", format=".3f"), "curve"],
+    )
+    lines = base.mark_line(strokeWidth=2)
+    points = base.transform_filter(alt.datum.curve == "validation").mark_point(filled=True, size=45)
+    return (lines + points).properties(height=240)
+
+
+def macro_f1(epochs: Sequence[Mapping[str, Any]], current: float | None, number: int | None) -> Any:
+    """Draw validation macro-F1 over epochs, with the current version's level as a dashed line."""
+    rows = [
+        {"epoch": row["epoch"], "macro-F1": row["metrics"].get("macro_f1")}
+        for row in epochs
+        if row["metrics"].get("macro_f1") is not None
+    ]
+    base = alt.Chart(pd.DataFrame(rows, columns=["epoch", "macro-F1"])).encode(
+        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domainMin=0)),
+        y=alt.Y("macro-F1:Q", title="macro-F1 (validation)", scale=alt.Scale(zero=False)),
+        tooltip=[alt.Tooltip("epoch", format=".2f"), alt.Tooltip("macro-F1", format=".3f")],
+    )
+    chart = base.mark_line(color=accent(), strokeWidth=2) + base.mark_point(
+        color=accent(), filled=True, size=45
+    )
+    if current is not None:
+        level = alt.Chart(pd.DataFrame([{"y": current, "name": f"version {number}, current"}]))
+        grey = _pick(GREYS)
+        chart += level.mark_rule(strokeDash=[5, 4], color=grey).encode(y="y:Q")
+        chart += level.mark_text(align="left", x=6, dy=-7, color=grey).encode(y="y:Q", text="name")
+    return chart.properties(height=240)
+
+
+def confusion(metrics: Metrics, labels: LabelSet) -> Any:
+    """Draw the confusion matrix: counts and row shares; darker means a larger share of its row."""
+    rows = []
+    for truth, line in zip(metrics.labels, metrics.confusion, strict=True):
+        for predicted, count in zip(metrics.labels, line, strict=True):
+            share = count / sum(line) if sum(line) else 0.0
+            rows.append(
+                {
+                    "gold label": labels.name(truth),
+                    "predicted": labels.name(predicted),
+                    "count": count,
+                    "share": share,
+                    "text": [f"{count:,}", f"{100 * share:.1f} %"],
+                }
+            )
+    names = labels.names(metrics.labels)
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("predicted:N", sort=names, axis=alt.Axis(orient="top", labelAngle=0)),
+        y=alt.Y("gold label:N", sort=names),
+        tooltip=["gold label", "predicted", "count", alt.Tooltip("share", format=".1%")],
+    )
+    cells = base.mark_rect(color=accent(), cornerRadius=2).encode(
+        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None)
+    )
+    words = base.mark_text(fontSize=12, lineHeight=15, baseline="middle", dy=-7).encode(
+        text="text:N",
+        color=alt.condition(
+            alt.datum.share > 0.5, alt.value(_pick(ON_ACCENT)), alt.value(_pick(INK))
+        ),
+    )
+    return (cells + words).properties(height=54 * len(names) + 40)
+
+
+def label_scores(metrics: Metrics, labels: LabelSet) -> Any:
+    """Draw each label's recall as a bar with its 95% interval, precision as a tick beside it."""
+    rows = []
+    for value in metrics.labels:
+        scores = metrics.per_class[value]
+        low, high = scores.recall_interval or (None, None)
+        rows.append(
+            {
+                "label": labels.name(value),
+                "recall": scores.recall,
+                "low": low,
+                "high": high,
+                "precision": scores.precision,
+                "support": scores.support,
+            }
+        )
+    y, color = _label_axis(labels, metrics.labels)
+    base = alt.Chart(pd.DataFrame(rows)).encode(y=y)
+    x = alt.X("recall:Q", title="recall, with its 95% interval", scale=alt.Scale(domain=[0, 1]))
+    tips = ["label", alt.Tooltip("recall", format=".3f"), alt.Tooltip("precision", format=".3f")]
+    bars = base.mark_bar(height=16, cornerRadiusEnd=2, opacity=0.75).encode(
+        x=x, color=color, tooltip=[*tips, "support"]
+    )
+    whiskers = base.mark_rule(strokeWidth=2, color=_pick(INK)).encode(x="low:Q", x2="high:Q")
+    return (bars + whiskers).properties(height=38 * len(rows) + 30)
+
+
+def reliability(metrics: Metrics) -> Any:
+    """Draw accuracy against confidence; on the diagonal a confidence means what it says."""
+    rows = [
+        {"confidence": one.confidence, "accuracy": one.accuracy, "tweets": one.count}
+        for one in metrics.reliability
+        if one.count
+    ]
+    unit = alt.Scale(domain=[0, 1])
+    diagonal = alt.Chart(pd.DataFrame({"a": [0, 1], "b": [0, 1]})).mark_line(
+        strokeDash=[5, 4], color=_pick(GREYS), strokeWidth=1
+    )
+    base = alt.Chart(pd.DataFrame(rows, columns=["confidence", "accuracy", "tweets"])).encode(
+        x=alt.X("confidence:Q", title="mean confidence", scale=unit),
+        y=alt.Y("accuracy:Q", title="share that is right", scale=unit),
+    )
+    line = base.mark_line(color=accent(), strokeWidth=2)
+    points = base.mark_circle(color=accent(), opacity=1).encode(
+        size=alt.Size("tweets:Q", legend=None, scale=alt.Scale(range=[20, 260])),
+        tooltip=[
+            alt.Tooltip("confidence", format=".3f"),
+            alt.Tooltip("accuracy", format=".3f"),
+            "tweets",
+        ],
+    )
+    return (diagonal.encode(x="a:Q", y="b:Q") + line + points).properties(height=260)
+
+
+def histogram(edges: Sequence[float], counts: Sequence[int]) -> Any:
+    """Draw how many tweets have which confidence. edges (n + 1), counts (n)."""
+    rows = [
+        {"from": low, "to": high, "tweets": count}
+        for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar(color=accent(), binSpacing=1)
+        .encode(
+            x=alt.X("from:Q", bin="binned", title="confidence of the suggestion"),
+            x2="to:Q",
+            y=alt.Y("tweets:Q", title=None, axis=alt.Axis(tickCount=3, format="~s")),
+            tooltip=["from", "to", alt.Tooltip("tweets", format=",")],
+        )
+        .properties(height=130)
+    )
+
+
+def over_time(days: Sequence[Mapping[str, Any]], labels: LabelSet) -> Any:
+    """Draw answers per day, stacked by label. days: {"day", "label", "answers"}."""
+    values = labels.values
+    rows = [{**day, "label": labels.name(day["label"])} for day in days]
+    scale = alt.Scale(domain=labels.names(values), range=labels.colors(values))
+    return (
+        alt.Chart(pd.DataFrame(rows, columns=["day", "label", "answers"]))
+        .mark_bar()
+        .encode(
+            x=alt.X("day:T", title=None),
+            y=alt.Y("answers:Q", title="answers"),
+            color=alt.Color("label:N", scale=scale, legend=alt.Legend(orient="top", title=None)),
+            tooltip=["day:T", "label", "answers"],
+        )
+        .properties(height=200)
+    )

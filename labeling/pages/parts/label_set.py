@@ -1,0 +1,53 @@
+"""A project's labels as pages show them: by name, in their order, in their colour."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from db.schema import Label
+from db.sessions import reading
+from labeling.pages.parts import resources
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels of a project, retired ones included; looked up by value."""
+
+    labels: tuple[Label, ...]
+
+    @property
+    def active(self) -> list[Label]:
+        """Labels that can be given."""
+        return [label for label in self.labels if label.active]
+
+    @property
+    def values(self) -> list[str]:
+        """Values of the active labels, in order."""
+        return [label.value for label in self.active]
+
+    def name(self, value: str | None) -> str:
+        """Return a label's name; a value without a label stands for itself, None is a dash."""
+        if value is None:
+            return "–"
+        return next((label.name for label in self.labels if label.value == value), value)
+
+    def color(self, value: str) -> str:
+        """Return a label's colour, grey for a value without a label."""
+        return next((label.color for label in self.labels if label.value == value), "#8C8C8C")
+
+    def names(self, values: list[str]) -> list[str]:
+        """Return the names of several values."""
+        return [self.name(value) for value in values]
+
+    def colors(self, values: list[str]) -> list[str]:
+        """Return the colours of several values."""
+        return [self.color(value) for value in values]
+
+
+def load(project_id: int) -> LabelSet:
+    """Return the project's labels in their order."""
+    with reading(resources.engine()) as session:
+        query = select(Label).where(Label.project_id == project_id)
+        found = session.scalars(query.order_by(Label.position, Label.id)).all()
+        session.expunge_all()
+        return LabelSet(tuple(found))
