@@ -70,7 +70,7 @@ class Answer:
     """One act of a person, as the browser sends it.
 
     key: minted when the decision is made; sent again with each retry. kind: label, skip, flag
-    (sets the flag, or takes it away with `on=False`), comment or undo. undoes_key: for an undo,
+    (turns the flag over), comment or undo. undoes_key: for an undo,
     the key of the answer that it takes back. seconds: time on screen. shown: whether the
     suggestion was on screen. lease_generation: of the queue item; None for a tweet that the
     person chose without being asked (history, data or review page).
@@ -85,7 +85,6 @@ class Answer:
     seconds: float | None = None
     shown: bool = False
     lease_generation: int | None = None
-    on: bool = True
 
     @classmethod
     def from_json(cls, sent: Mapping[str, Any]) -> "Answer":
@@ -101,7 +100,6 @@ class Answer:
                 seconds=_number(sent, "seconds"),
                 shown=sent.get("shown") is True,
                 lease_generation=_whole(sent, "lease_generation"),
-                on=sent.get("on") is not False,
             )
         except (TypeError, ValueError, OverflowError) as error:
             raise AnswerError(f"an answer could not be read: {error}; reload the page") from error

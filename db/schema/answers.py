@@ -108,8 +108,9 @@ class Lease(Base):
     number of a claim which somebody else took over is kept but marked as a conflict.
     slot: 0..overlap-1, so that a tweet can be with as many people as it needs answers; a hidden
     repeat takes a slot of its own per person, far above.
-    reason, probability, blind, model_version_id: how the item was picked and whose suggestion it
-    came with, so that a reload shows the same item in the same way.
+    reason, probability, blind: how the item was picked, so that a reload shows it in the same way.
+    suggested_*, model_version_id: the suggestion as last served; the answer's event takes it from
+    here, for predictions are pruned when another model is promoted.
     """
 
     __tablename__ = "lease"
@@ -128,8 +129,10 @@ class Lease(Base):
     model_version_id: Mapped[int | None] = mapped_column(
         ForeignKey("model_version.id", ondelete="SET NULL")
     )
+    suggested_label: Mapped[str | None] = mapped_column(Text)
+    suggested_confidence: Mapped[float | None]
     reason: Mapped[str] = mapped_column(Text)
-    probability: Mapped[float]
+    probability: Mapped[float | None]
     blind: Mapped[bool] = mapped_column(default=False)
     position: Mapped[int] = mapped_column(default=0)
     expires_at: Mapped[datetime]

@@ -81,6 +81,7 @@ class DuplicateGroup(Base):
         Index(
             "ix_duplicate_group_open",
             "project_id",
+            "split",
             "key",
             sqlite_where=_OPEN,
             postgresql_where=_OPEN,

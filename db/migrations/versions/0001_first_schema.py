@@ -81,7 +81,7 @@ def upgrade() -> None:
     with op.batch_alter_table("duplicate_group", schema=None) as batch_op:
         batch_op.create_index(
             "ix_duplicate_group_open",
-            ["project_id", "key"],
+            ["project_id", "split", "key"],
             unique=False,
             sqlite_where=sa.text("open"),
             postgresql_where=sa.text("open"),
@@ -444,8 +444,10 @@ def upgrade() -> None:
         sa.Column("slot", sa.Integer(), nullable=False),
         sa.Column("annotator_id", sa.Integer(), nullable=False),
         sa.Column("model_version_id", sa.Integer(), nullable=True),
+        sa.Column("suggested_label", sa.Text(), nullable=True),
+        sa.Column("suggested_confidence", sa.Double(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("probability", sa.Double(), nullable=False),
+        sa.Column("probability", sa.Double(), nullable=True),
         sa.Column("blind", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("expires_at", db.types.UtcDateTime(), nullable=False),
