@@ -197,6 +197,14 @@ def requeue(job_id: int, *, session: Session) -> Job:
     return job
 
 
+def anything_due(*, session: Session) -> bool:
+    """Tell whether a job waits in the queue or a running one has lost its process."""
+    if session.scalars(select(Job.id).where(Job.state == "queued").limit(1)).first():
+        return True
+    running = session.scalars(select(Job).where(Job.state == "running"))
+    return any(_is_lost(job, now()) for job in running)
+
+
 def reap_lost(*, session: Session, at: datetime | None = None) -> list[int]:
     """Mark running jobs whose process is gone as interrupted; return their numbers.
 
@@ -205,8 +213,7 @@ def reap_lost(*, session: Session, at: datetime | None = None) -> list[int]:
     moment = at or now()
     lost = []
     for job in session.scalars(select(Job).where(Job.state == "running")):
-        expired = job.lease_until is None or job.lease_until < moment
-        if not expired and not _died_here(job):
+        if not _is_lost(job, moment):
             continue
         job.state, job.finished_at, job.eta_seconds = "interrupted", moment, None
         job.message = "its process stopped unexpectedly"
@@ -217,6 +224,10 @@ def reap_lost(*, session: Session, at: datetime | None = None) -> list[int]:
         )
         lost.append(job.id)
     return lost
+
+
+def _is_lost(job: Job, moment: datetime) -> bool:
+    return job.lease_until is None or job.lease_until < moment or _died_here(job)
 
 
 def _died_here(job: Job) -> bool:

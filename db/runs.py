@@ -10,7 +10,7 @@ from db.errors import NotFoundError
 from db.schema import Epoch, Run, TrainingStep
 from db.training_data import last_event_id
 from db.types import now
-from db.upsert import insert_ignoring
+from db.upsert import insert_missing
 
 
 def open_run(
@@ -50,13 +50,15 @@ def latest_run(project_id: int, *, session: Session) -> Run | None:
 def add_steps(run_id: int, points: Sequence[dict[str, Any]], *, session: Session) -> None:
     """Add points of the training-loss curve; a point seen before a crash is not added twice."""
     rows = [{"run_id": run_id, **point} for point in points]
-    insert_ignoring(TrainingStep, rows, session=session)
+    insert_missing(
+        TrainingStep.metadata.tables["training_step"], rows, session=session, key=["run_id", "step"]
+    )
 
 
 def add_epoch(run_id: int, facts: dict[str, Any], *, session: Session) -> None:
     """Add one validation; one seen before a crash is not added twice."""
     row = {"run_id": run_id, "created_at": now(), **facts}
-    insert_ignoring(Epoch, [row], session=session)
+    insert_missing(Epoch.metadata.tables["epoch"], [row], session=session, key=["run_id", "step"])
 
 
 def epochs_of(run_id: int, *, session: Session) -> Sequence[Epoch]:

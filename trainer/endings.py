@@ -35,6 +35,7 @@ def ending_of(
     expected: error classes whose message is meant for people, beside the trainer's own.
     data: the directory that a full disk is named by. log_name: where the details are.
     """
+    for_people: tuple[type[Exception], ...] = (TrainerError, *expected)
     try:
         result = work()
     except Cancelled:
@@ -48,7 +49,7 @@ def ending_of(
         full = f"the disk that holds {data} is full; free some space and resume"
         refused = f"the system refused: {error}"
         return Ending("failed", error=full if error.errno == errno.ENOSPC else refused)
-    except (TrainerError, *expected) as error:
+    except for_people as error:
         log.error("%s", error)
         return Ending("failed", error=str(error))
     except Exception:

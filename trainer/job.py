@@ -108,6 +108,9 @@ def submit(
 def start_due(engine: Engine, settings: Settings) -> list[int]:
     """Mark lost jobs as interrupted, start the processes of those that may run; return these."""
     started: list[int] = []
+    with reading(engine) as session:  # cheap, so that pages may call this often
+        if not jobs.anything_due(session=session):
+            return started
     with writing(engine) as session:
         jobs.reap_lost(session=session)
     while True:
@@ -225,8 +228,9 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         version_id, number = version.id, version.number
     wanted = context.params.get("then") == "promote" and not trained.cancelled
     promoted = wanted and may_take_over(comparison)
+    predicted = 0
     if promoted:
-        _prelabel(context, version_id)  # first, so that nobody meets a tweet without suggestion
+        predicted = _prelabel(context, version_id)["predicted"]  # first: nobody meets a gap
         with writing(context.engine) as session:
             promote(session.get_one(ModelVersion, version_id), session=session)
     return {
@@ -235,6 +239,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         "state": "current" if promoted else "candidate",
         "metrics": metrics,
         "cancelled": trained.cancelled,
+        "predicted": predicted,
         **speed,
     }
 

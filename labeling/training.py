@@ -1,0 +1,150 @@
+"""What a training would learn from, starting one, and following its curve."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from db import jobs
+from db.projects import current_model, labels_of
+from db.runs import epochs_of, latest_run, steps_of
+from db.schema import Job, Project, Run
+from db.sessions import reading
+from db.settings import Settings
+from db.training_data import answers_since, gold_counts
+from labeling.errors import NotEnoughLabels
+from trainer.config import TrainConfig
+from trainer.job import submit
+
+TRAIN_MINIMUM = 2
+
+
+@dataclass(frozen=True)
+class TrainingOverview:
+    """What the train page says before anything is started.
+
+    counts: {split: {label value: gold labels}}. new_answers: since the newest run.
+    since_version: the version that run made, None if it made none.
+    rate: tweets a second of the newest run of each kind, to estimate the time of the next.
+    problems: reasons why a training cannot start, each with the next step.
+    """
+
+    counts: dict[str, dict[str, int]]
+    new_answers: int
+    since_version: int | None
+    rate: dict[str, float]
+    problems: list[str] = field(default_factory=list)
+
+    def seconds_estimate(self, config: TrainConfig) -> float | None:
+        """Return the likely seconds of a training, None while no run of the kind tells."""
+        rate = self.rate.get(config.kind)
+        train = sum(self.counts.get("train", {}).values())
+        if not rate:
+            return None
+        passes = config.epochs if config.kind == "fine_tuned" else 1
+        return train * passes / rate
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A run's curves: points of the training loss, and a validation each evaluation."""
+
+    steps: list[dict[str, float]]
+    epochs: list[dict[str, Any]]
+
+
+def overview(project: Project, *, session: Session) -> TrainingOverview:
+    """Return what a training would learn from, and what stands in its way."""
+    counts = gold_counts(project.id, session=session)
+    last = latest_run(project.id, session=session)
+    since = last.last_event_id if last else 0
+    return TrainingOverview(
+        counts=counts,
+        new_answers=answers_since(project.id, since, session=session),
+        since_version=_version_of(last, project, session=session),
+        rate=_rates(project.id, session=session),
+        problems=_problems(project, counts, session=session),
+    )
+
+
+def _version_of(run: Run | None, project: Project, *, session: Session) -> int | None:
+    current = current_model(project, session=session)
+    return None if run is None or current is None else current.number
+
+
+def _rates(project_id: int, *, session: Session) -> dict[str, float]:
+    query = (
+        select(Run.kind, Run.tweets_per_second)
+        .where(Run.project_id == project_id, Run.tweets_per_second.is_not(None))
+        .order_by(Run.id)
+    )
+    return {kind: float(rate) for kind, rate in session.execute(query) if rate}
+
+
+def _problems(
+    project: Project, counts: dict[str, dict[str, int]], *, session: Session
+) -> list[str]:
+    labels = labels_of(project, session=session)
+    if len(labels) < 2:
+        return ["A training needs at least two labels; add them in Settings."]
+    train = counts.get("train", {})
+    short = [label for label in labels if train.get(label.value, 0) < TRAIN_MINIMUM]
+    if not short:
+        return []
+    have = ", ".join(f"{label.name}: {train.get(label.value, 0)}" for label in short)
+    return [
+        f"Too few labels to train. In the training split: {have}; each needs at least "
+        f"{TRAIN_MINIMUM}. Label more tweets of these, or retire a label that nobody uses."
+    ]
+
+
+def start_run(
+    engine: Engine,
+    settings: Settings,
+    project_id: int,
+    config: TrainConfig,
+    *,
+    requested_by: int | None = None,
+) -> int:
+    """Put a training in the queue and return its job's number.
+
+    Raises NotEnoughLabels, with the counts, before anything is queued.
+    """
+    with reading(engine) as session:
+        problems = overview(session.get_one(Project, project_id), session=session).problems
+    if problems and config.kind != "zero_shot":
+        raise NotEnoughLabels(problems[0])
+    params = {"config": config.to_json()}
+    return submit(engine, settings, project_id, "train", params, requested_by=requested_by)
+
+
+def training_jobs(project_id: int, *, session: Session, limit: int = 10) -> Sequence[Job]:
+    """Return the project's newest training jobs, newest first."""
+    return jobs.recent_jobs(project_id, session=session, kind="train", limit=limit)
+
+
+def run_of(job_id: int, *, session: Session) -> Run | None:
+    """Return the run that a job opened, None while it has not."""
+    return session.scalars(select(Run).where(Run.job_id == job_id)).one_or_none()
+
+
+def curves(run_id: int, *, session: Session) -> Curves:
+    """Return a run's curves as plain rows: step, epoch, loss; and step, epoch, loss, metrics."""
+    return Curves(
+        steps=[
+            {"step": point.step, "epoch": point.epoch, "loss": point.loss}
+            for point in steps_of(run_id, session=session)
+        ],
+        epochs=[
+            {
+                "step": row.step,
+                "epoch": row.epoch,
+                "training_loss": row.training_loss,
+                "metrics": row.metrics,
+                "seconds": row.seconds,
+            }
+            for row in epochs_of(run_id, session=session)
+        ],
+    )
