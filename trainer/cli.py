@@ -1,0 +1,273 @@
+"""`python -m trainer …`: train, list, promote, evaluate, predict, package."""
+
+import argparse
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
+
+from db import jobs
+from db.command_line import Parser, ProgressLine, add_json, run_command, say
+from db.engine import make_engine
+from db.migrate import require_current
+from db.model_versions import promote
+from db.projects import get_model, get_project, labels_of, list_models, settings_of
+from db.sessions import reading, writing
+from db.settings import Settings
+from trainer.errors import DataError, TrainerError
+from trainer.job import start_due, submit
+from trainer.options import add_training_options, read_training_options
+from trainer.tables import read_table, write_predictions
+
+if TYPE_CHECKING:
+    from trainer.predict import Classifier
+
+POLL_SECONDS = 0.3
+Result = Mapping[str, Any]
+
+
+def _open() -> tuple[Engine, Settings]:
+    settings = Settings.from_environment()
+    engine = make_engine(settings.database_url)
+    require_current(engine)
+    return engine, settings
+
+
+def run(arguments: argparse.Namespace) -> Result:
+    """Train and wait; Ctrl-C cancels cleanly and keeps the best epoch so far as a candidate."""
+    engine, settings = _open()
+    with reading(engine) as session:
+        project = get_project(arguments.project, session=session)
+        base_model = settings_of(project).base_model
+        project_id = project.id
+    config = read_training_options(arguments, base_model=base_model)
+    job_id = submit(engine, settings, project_id, "train", {"config": config.to_json()})
+    return _wait(engine, settings, job_id)
+
+
+def _wait(engine: Engine, settings: Settings, job_id: int) -> Result:
+    line = ProgressLine()
+    while True:
+        try:
+            start_due(engine, settings)
+            with reading(engine) as session:
+                job = jobs.get_job(job_id, session=session)
+                line(job.done, job.total, job.message)
+                state, error, result = job.state, job.error, job.result
+            if state in jobs.ENDED:
+                break
+            time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            line.end()
+            say("cancelling; the best epoch so far is kept")
+            with writing(engine) as session:
+                jobs.request_cancel(job_id, session=session)
+    line.end()
+    if result is None:
+        raise TrainerError(f"the training {state}: {error or f'see logs/job-{job_id}.log'}")
+    return {**result, "job": job_id}
+
+
+def models(arguments: argparse.Namespace) -> Result:
+    """List the model versions of a project, newest first."""
+    engine, _ = _open()
+    with reading(engine) as session:
+        project = get_project(arguments.project, session=session)
+        versions = [
+            {
+                "version": version.number,
+                "kind": version.kind,
+                "base_model": version.base_model,
+                "state": version.state,
+                "run": version.run_id,
+                "temperature": version.temperature,
+                "created_at": version.created_at.isoformat(),
+                "metrics": version.metrics,
+            }
+            for version in list_models(project, session=session)
+        ]
+    return {"versions": versions}
+
+
+def promote_command(arguments: argparse.Namespace) -> Result:
+    """Make a version current; tweets nobody has reviewed are pre-labelled in the background."""
+    engine, settings = _open()
+    with writing(engine) as session:
+        project = get_project(arguments.project, session=session)
+        version = get_model(project, arguments.version, session=session)
+        promote(version, session=session)
+        project_id, version_id, number = project.id, version.id, version.number
+    job_id = submit(engine, settings, project_id, "prelabel", {"model_version_id": version_id})
+    return {"version": number, "state": "current", "job": job_id}
+
+
+def _classifier(
+    engine: Engine, settings: Settings, arguments: argparse.Namespace
+) -> tuple["Classifier", int]:
+    from trainer.predict import load_classifier
+
+    with reading(engine) as session:
+        project = get_project(arguments.project, session=session)
+        version = get_model(project, arguments.model, session=session)
+        directory, manifest = settings.data / version.directory, version.manifest_sha256
+        number = version.number
+    return load_classifier(directory, manifest_sha256=manifest), number
+
+
+def evaluate_command(arguments: argparse.Namespace) -> Result:
+    """Score a version on any labelled file; every distinct text counts as one group."""
+    from trainer.metrics import evaluate
+
+    engine, settings = _open()
+    table = read_table(arguments.file, text_column=arguments.text_column)
+    texts, truth = table.column(table.text_column), table.column(arguments.label_column)
+    classifier, number = _classifier(engine, settings, arguments)
+    unknown = sorted(set(truth) - set(classifier.label_map))
+    if unknown:
+        line = next(i for i, value in enumerate(truth, 2) if value in unknown)
+        raise DataError(
+            f"{arguments.file.name}, row {line}, column {arguments.label_column!r}: label "
+            f"{unknown[0]!r} is not one of {', '.join(map(repr, classifier.label_map))}"
+        )
+    line_of = ProgressLine()
+    probabilities = classifier.probabilities(
+        texts,
+        cache=settings.cache,
+        on_progress=lambda done, total: line_of(done, total, "predicting"),
+    )
+    line_of.end()
+    groups = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+    scores = evaluate(
+        probabilities,
+        truth,
+        classifier.label_map,
+        groups=[groups[text] for text in texts],
+        split="file",
+    )
+    return {"version": number, "file": arguments.file.name, **scores.to_json()}
+
+
+def predict_command(arguments: argparse.Namespace) -> Result:
+    """Write a copy of a file with a prediction a row."""
+    engine, settings = _open()
+    table = read_table(arguments.file, text_column=arguments.text_column)
+    classifier, number = _classifier(engine, settings, arguments)
+    line, started = ProgressLine(), time.monotonic()
+    probabilities = classifier.probabilities(
+        table.column(table.text_column),
+        cache=settings.cache,
+        on_progress=lambda done, total: line(done, total, "predicting"),
+    )
+    line.end()
+    seconds = time.monotonic() - started
+    write_predictions(arguments.out, table, probabilities, classifier.label_map)
+    return {
+        "version": number,
+        "predicted": len(table.rows),
+        "path": str(arguments.out),
+        "seconds": round(seconds, 3),
+        "tweets_per_second": round(len(table.rows) / seconds, 1),
+    }
+
+
+def package_command(arguments: argparse.Namespace) -> Result:
+    """Write a version as a plain folder that transformers loads, with a model card."""
+    from trainer.package import CardFacts, package
+
+    engine, settings = _open()
+    with reading(engine) as session:
+        project = get_project(arguments.project, session=session)
+        version = get_model(project, arguments.model, session=session)
+        names = {label.value: label.name for label in labels_of(project, session=session)}
+        card = CardFacts(
+            project=project.name,
+            version=version.number,
+            kind=version.kind,
+            base_model=version.base_model,
+            label_names=[names.get(value, value) for value in version.label_map],
+            metrics=version.metrics,
+            created_at=version.created_at,
+        )
+        directory, manifest = settings.data / version.directory, version.manifest_sha256
+    report = package(directory, arguments.directory, card=card, manifest_sha256=manifest)
+    return {"path": str(arguments.directory), **report.to_json()}
+
+
+def _show_run(result: Result) -> str:
+    lines = [f"version {result['version']} is {result['state']}"]
+    for split, scores in result["metrics"].items():
+        low, high = scores["intervals"]["macro_f1"]
+        lines.append(
+            f"  {split}: macro-F1 {scores['macro_f1']:.3f} (95% {low:.3f} to {high:.3f}), "
+            f"accuracy {scores['accuracy']:.3f}, on {scores['n']:,} labels"
+        )
+    rate = result["tweets_per_second"]
+    return "\n".join([*lines, f"  {result['seconds']:.0f} s, {rate:,.0f} tweets a second"])
+
+
+def _show_models(result: Result) -> str:
+    lines = []
+    for version in result["versions"]:
+        scores = version["metrics"].get("validation")
+        f1 = f"validation macro-F1 {scores['macro_f1']:.3f}" if scores else "no score yet"
+        lines.append(f"{version['version']:>4}  {version['state']:<9}  {version['kind']:<10}  {f1}")
+    return "\n".join(lines) or "no model version yet; run: python -m trainer run --project …"
+
+
+def _show_scores(result: Result) -> str:
+    low, high = result["intervals"]["macro_f1"]
+    return (
+        f"macro-F1 {result['macro_f1']:.3f} (95% {low:.3f} to {high:.3f}), "
+        f"accuracy {result['accuracy']:.3f}, on {result['n']:,} labels"
+    )
+
+
+def _show_package(result: Result) -> str:
+    return f"written to {result['path']}; load it with {result['loader']}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m trainer", description="Train, compare and use classifiers.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    def add(
+        name: str, function: Callable[[argparse.Namespace], Result], show: Callable[[Result], str]
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        command.add_argument("--project", required=True, help="the project's name")
+        add_json(command)
+        command.set_defaults(function=function, show=show)
+        return command
+
+    add_training_options(add("run", run, _show_run))
+    add("models", models, _show_models)
+    promoting = add(
+        "promote",
+        promote_command,
+        lambda result: f"version {result['version']} is current; unreviewed tweets follow",
+    )
+    promoting.add_argument("version", type=int, help="its number, as `models` lists it")
+    evaluating = add("evaluate", evaluate_command, _show_scores)
+    evaluating.add_argument("--label-column", required=True, help="the column of the true labels")
+    predicting = add(
+        "predict",
+        predict_command,
+        lambda result: f"{result['predicted']:,} predictions written to {result['path']}",
+    )
+    for command in (evaluating, predicting):
+        command.add_argument("file", type=Path, metavar="FILE", help="a CSV file")
+        command.add_argument("--text-column", help="the column of the texts")
+    predicting.add_argument("out", type=Path, metavar="OUT", help="the CSV file to write")
+    packaging = add("package", package_command, _show_package)
+    packaging.add_argument("directory", type=Path, metavar="DIR", help="a new folder")
+    for command in (evaluating, predicting, packaging):
+        command.add_argument("--model", type=int, help="a version's number; default: the current")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    chosen = _parser().parse_args(arguments)
+    return run_command(chosen.function, chosen, show=chosen.show, expected=(TrainerError,))

@@ -1,0 +1,59 @@
+"""Command-line options for every training setting, made from TrainConfig itself."""
+
+import argparse
+from dataclasses import fields
+from typing import Any
+
+from trainer.config import CHOICES, TrainConfig, notebook_preset
+
+_HELP = {
+    "epochs": "passes over the training data",
+    "learning_rate": "peak learning rate",
+    "batch_size": "tweets a step",
+    "max_length": "tokens kept of a text",
+    "seed": "seed of everything random",
+}
+PRESETS = ("default", "notebook")
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add --kind, --base-model, --epochs and the rest; what is not given takes its default."""
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="default",
+        help="notebook: the course notebook's recipe, its slips mended",
+    )
+    for field in fields(TrainConfig):
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"),
+            choices=CHOICES.get(field.name),
+            type=_reader(field.type),
+            default=None,
+            help=_HELP.get(field.name, f"default: {field.default}"),
+        )
+
+
+def _reader(kind: Any) -> Any:
+    name = str(kind)
+    if "tuple" in name or "list" in name:
+        return lambda text: tuple(int(part) for part in text.split(","))
+    if "int" in name:
+        return int
+    return float if "float" in name else str
+
+
+def read_training_options(arguments: argparse.Namespace, *, base_model: str) -> TrainConfig:
+    """Build the configuration from parsed options; base_model: the project's, if none is given.
+
+    Raises ConfigError for values outside what they may be.
+    """
+    given = {
+        field.name: getattr(arguments, field.name)
+        for field in fields(TrainConfig)
+        if getattr(arguments, field.name) is not None
+    }
+    given.setdefault("base_model", base_model)
+    if arguments.preset == "notebook":
+        return notebook_preset(**given)
+    return TrainConfig(**given)
