@@ -46,3 +46,18 @@ def insert_or_update(
 def _insert(table: Table, dialect: Dialect) -> Any:
     # Two classes with the same methods and no common base that has them: hence Any.
     return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def insert_or_find(table: Table, row: Row, *, session: Session, key: str) -> tuple[int, bool]:
+    """Insert one row unless its unique `key` is taken; return the id and whether it is new."""
+    statement = (
+        _insert(table, session.get_bind().dialect)
+        .values(**row)
+        .on_conflict_do_nothing(index_elements=[key])
+        .returning(table.c.id)
+    )
+    made = session.execute(statement).scalar_one_or_none()
+    if made is not None:
+        return int(made), True
+    found = session.execute(table.select().where(table.c[key] == row[key])).one()
+    return int(found.id), False

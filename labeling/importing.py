@@ -1,0 +1,299 @@
+"""Bring a CSV file in: streamed in chunks, each one transaction, resumed where it was cut off.
+
+The file's digest names the batch. An import that was killed goes on, in the same batch, behind
+the last chunk that was committed; one that is complete adds nothing when it is repeated.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from db.projects import get_project, labels_of, settings_of
+from db.schema import ImportBatch, Project
+from db.sessions import reading, writing
+from db.types import now
+from labeling.columns import (
+    ColumnChoice,
+    choose,
+    extra_columns,
+    guess,
+    is_own_export,
+    source_columns,
+)
+from labeling.csv_reading import FileFacts, Records, inspect, open_records
+from labeling.errors import ImportRefused
+from labeling.rejects import first_rejects
+from labeling.row_checks import NewTweet, Reject, RowCheck
+from labeling.storing import Chunk, make_drawer, store_chunk
+from trainer.errors import Cancelled
+from trainer.splits import SplitDrawer, SplitShares
+
+CHUNK = 2_000
+_PREVIEW_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a file looks like before it is brought in.
+
+    rows: the first records. guessed: {"text", "id", "label"} -> column or None. records: how
+    many there are. problems: why the file cannot be brought in; then the rest may be empty.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    guessed: dict[str, str | None]
+    encoding: str
+    delimiter: str
+    records: int
+    own_export: bool
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did. groups: duplicate groups that it added. rounded_ids: ids of 17 digits
+    or more that end in 000, which a spreadsheet may have rounded.
+    """
+
+    rows: int
+    accepted: int
+    duplicates: int
+    rejected: int
+    groups: int
+    rounded_ids: int
+    batch_id: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One file on its way into one project."""
+
+    path: Path
+    facts: FileFacts
+    project_id: int
+    batch_id: int
+    rows_before: int
+    check: RowCheck
+    drawer: SplitDrawer
+
+
+def preview(
+    path: Path, *, encoding: str | None = None, known: dict[str, Any] | None = None
+) -> Preview:
+    """Look at a file without storing anything; problems are told, not raised.
+
+    known: the project's `source_columns`, which help to guess the columns.
+    """
+    try:
+        facts = inspect(path, encoding=encoding)
+    except ImportRefused as refused:
+        return Preview([], [], guess([]), encoding or "", ",", 0, False, [str(refused)])
+    with open_records(path, encoding=facts.encoding, delimiter=facts.delimiter) as records:
+        rows = [record.fields for record in islice(records, _PREVIEW_ROWS)]
+    return Preview(
+        header=facts.header,
+        rows=rows,
+        guessed=guess(facts.header, known),
+        encoding=facts.encoding,
+        delimiter=facts.delimiter,
+        records=facts.records,
+        own_export=is_own_export(facts.header),
+        problems=[],
+    )
+
+
+def import_file(
+    path: Path,
+    *,
+    engine: Engine,
+    project_name: str,
+    columns: ColumnChoice | None = None,
+    file_name: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    annotator_id: int | None = None,
+    encoding: str | None = None,
+) -> ImportReport:
+    """Bring a file into a project and report what became of its rows.
+
+    columns: None means guessed from the header. file_name: the name to remember, the path's own
+    by default. on_progress(bytes done, bytes in all).
+    Raises ImportRefused, with nothing stored, when the file as such or every single row of it is
+    unusable; NotFoundError for an unknown project; Cancelled when `should_stop` said so: then
+    the chunks so far stay, and the same call goes on behind them.
+    """
+    with reading(engine) as session:
+        known = dict(get_project(project_name, session=session).source_columns)
+    facts = inspect(path, encoding=encoding)
+    chosen = columns or choose(facts.header, known=known)
+    chosen.check(facts.header)
+    name = file_name or path.name
+    with writing(engine) as session:
+        project = get_project(project_name, session=session)
+        batch = _batch_for(project, facts, chosen, name, annotator_id, session=session)
+        if batch.state == "done":
+            return _already_there(batch)
+        plan = _plan(path, facts, chosen, project, batch, session=session)
+    _run(plan, engine, on_progress or _ignore, should_stop)
+    return _finish(plan, engine)
+
+
+def _run(
+    plan: _Plan,
+    engine: Engine,
+    on_progress: Callable[[int, int], None],
+    should_stop: Callable[[], bool] | None,
+) -> None:
+    facts, done = plan.facts, plan.rows_before
+    with open_records(plan.path, encoding=facts.encoding, delimiter=facts.delimiter) as records:
+        for chunk in _chunks(records, plan.check, done):
+            if should_stop is not None and should_stop():
+                raise Cancelled(f"stopped after {chunk.rows_before:,} of {facts.records:,} rows")
+            with writing(engine) as session:
+                store_chunk(
+                    chunk,
+                    batch_id=plan.batch_id,
+                    project_id=plan.project_id,
+                    drawer=plan.drawer,
+                    session=session,
+                )
+            on_progress(records.done, facts.size)
+    on_progress(facts.size, facts.size)
+
+
+def _chunks(records: Records, check: RowCheck, skip: int) -> Iterator[Chunk]:
+    stream = iter(records)
+    # Records that an earlier, interrupted import committed.
+    for _ in islice(stream, skip):
+        pass
+    rows = skip
+    while taken := list(islice(stream, CHUNK)):
+        judged = [check.judge(record) for record in taken]
+        tweets = [row for row in judged if isinstance(row, NewTweet)]
+        rejects = [row for row in judged if isinstance(row, Reject)]
+        yield Chunk(tweets, rejects, rows)
+        rows += len(taken)
+
+
+def _batch_for(
+    project: Project,
+    facts: FileFacts,
+    columns: ColumnChoice,
+    file_name: str,
+    annotator_id: int | None,
+    *,
+    session: Session,
+) -> ImportBatch:
+    """Return the batch of this file: the one to go on with, the complete one, or a new one.
+
+    A complete import that refused rows is done again, because they may be in order by now, for
+    instance since a label was added.
+    """
+    said = {**asdict(columns), "encoding": facts.encoding, "delimiter": facts.delimiter}
+    earlier = session.scalars(
+        select(ImportBatch)
+        .where(ImportBatch.project_id == project.id, ImportBatch.sha256 == facts.sha256)
+        .order_by(ImportBatch.id.desc())
+    )
+    for batch in earlier:
+        if batch.columns == said and (
+            batch.state == "running" or (batch.state == "done" and batch.rejected == 0)
+        ):
+            return batch
+    batch = ImportBatch(
+        project_id=project.id,
+        file_name=file_name,
+        sha256=facts.sha256,
+        columns=said,
+        header=facts.header,
+        annotator_id=annotator_id,
+    )
+    session.add(batch)
+    session.flush()
+    return batch
+
+
+def _plan(
+    path: Path,
+    facts: FileFacts,
+    columns: ColumnChoice,
+    project: Project,
+    batch: ImportBatch,
+    *,
+    session: Session,
+) -> _Plan:
+    settings = settings_of(project)
+    # Our own export may carry labels that were retired since; other files may not.
+    active = not is_own_export(facts.header)
+    labels = labels_of(project, session=session, active=active)
+    check = RowCheck(
+        header=facts.header,
+        columns=columns,
+        labels={label.value: label.name for label in labels},
+        extras=extra_columns(facts.header, columns, project.source_columns),
+    )
+    shares = SplitShares(validation=settings.validation_share, test=settings.test_share)
+    drawer = make_drawer(project.id, seed=project.split_seed, shares=shares, session=session)
+    return _Plan(path, facts, project.id, batch.id, batch.rows, check, drawer)
+
+
+def _already_there(batch: ImportBatch) -> ImportReport:
+    """Report a repeated import: all its rows are duplicates of what it brought in before."""
+    return ImportReport(
+        rows=batch.rows,
+        accepted=0,
+        duplicates=batch.rows,
+        rejected=0,
+        groups=0,
+        rounded_ids=batch.rounded_ids,
+        batch_id=batch.id,
+    )
+
+
+def _finish(plan: _Plan, engine: Engine) -> ImportReport:
+    with writing(engine) as session:
+        batch = session.get_one(ImportBatch, plan.batch_id)
+        usable = batch.rejected < batch.rows
+        session.execute(
+            update(ImportBatch)
+            .where(ImportBatch.id == batch.id)
+            .values(state="done" if usable else "failed", finished_at=now())
+        )
+        project = session.get_one(Project, plan.project_id)
+        if usable:
+            project.source_columns = source_columns(
+                plan.facts.header, plan.check.columns, project.source_columns
+            )
+        report = ImportReport(
+            rows=batch.rows,
+            accepted=batch.accepted,
+            duplicates=batch.duplicates,
+            rejected=batch.rejected,
+            groups=batch.groups,
+            rounded_ids=batch.rounded_ids,
+            batch_id=batch.id,
+        )
+        first = None if usable else first_rejects(batch.id, session=session, limit=1)[0]
+    if first is not None:
+        column = f", column {first.column!r}" if first.column else ""
+        raise ImportRefused(
+            f"none of the {report.rows:,} rows can be brought in. The first: line {first.line}"
+            f"{column}: {first.reason}",
+            line=first.line,
+            column=first.column or None,
+        )
+    return report
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """Nobody watches."""

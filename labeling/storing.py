@@ -1,0 +1,220 @@
+"""Write one chunk of an import: groups, tweets, gold labels, rejects and counters, all or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.engine import serialize
+from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, Tweet
+from db.types import now
+from db.upsert import insert_missing
+from labeling.errors import ImportRefused
+from labeling.grouping import text_key
+from labeling.row_checks import NewTweet, Reject, looks_rounded
+from trainer.splits import SplitDrawer, SplitShares
+
+_GROUPS: Table = DuplicateGroup.__table__  # type: ignore[assignment]
+_TWEETS: Table = Tweet.__table__  # type: ignore[assignment]
+_GOLD: Table = Gold.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What was read: accepted and refused rows, and how many records came before them."""
+
+    tweets: Sequence[NewTweet]
+    rejects: Sequence[Reject]
+    rows_before: int
+
+    @property
+    def rows(self) -> int:
+        """Return the number of records in this chunk."""
+        return len(self.tweets) + len(self.rejects)
+
+
+def make_drawer(
+    project_id: int, *, seed: int, shares: SplitShares, session: Session
+) -> SplitDrawer:
+    """Return the drawer of splits, knowing how many groups of each label each split has."""
+    per_group = (
+        select(func.min(Tweet.split).label("split"), func.max(Tweet.imported_label).label("label"))
+        .where(Tweet.project_id == project_id)
+        .group_by(Tweet.group_id)
+        .subquery()
+    )
+    query = select(per_group.c.label, per_group.c.split, func.count()).group_by(
+        per_group.c.label, per_group.c.split
+    )
+    counts: dict[str | None, dict[str, int]] = {}
+    for label, split, count in session.execute(query):
+        counts.setdefault(label, {})[split] = count
+    return SplitDrawer(seed, shares, counts)
+
+
+def store_chunk(
+    chunk: Chunk, *, batch_id: int, project_id: int, drawer: SplitDrawer, session: Session
+) -> None:
+    """Store a chunk within the session's transaction and add it to the batch's counters.
+
+    Raises ImportRefused when another process is importing the same file: the batch then has
+    moved on from where this chunk begins.
+    """
+    serialize(session, f"import:{project_id}")
+    moved = session.execute(
+        update(ImportBatch)
+        .where(ImportBatch.id == batch_id, ImportBatch.rows == chunk.rows_before)
+        .values(rows=ImportBatch.rows + chunk.rows)
+        .returning(ImportBatch.id)
+    ).one_or_none()
+    if moved is None:
+        raise ImportRefused(
+            "this file is being imported by another process at this moment; wait for it to end"
+        )
+    fresh = _without_known_ids(chunk.tweets, project_id, session=session)
+    keys = [text_key(tweet.text) for tweet in fresh]
+    groups, added = _groups_for(fresh, keys, project_id, drawer, session=session)
+    if fresh:
+        _store_tweets(fresh, keys, groups, batch_id, project_id, session=session)
+    if chunk.rejects:
+        rows = [
+            {
+                "batch_id": batch_id,
+                "line": reject.line,
+                "column": reject.column,
+                "reason": reject.reason,
+                "raw": reject.raw,
+            }
+            for reject in chunk.rejects
+        ]
+        session.execute(insert(ImportReject), rows)
+    session.execute(
+        update(ImportBatch)
+        .where(ImportBatch.id == batch_id)
+        .values(
+            accepted=ImportBatch.accepted + len(fresh),
+            duplicates=ImportBatch.duplicates + len(chunk.tweets) - len(fresh),
+            rejected=ImportBatch.rejected + len(chunk.rejects),
+            groups=ImportBatch.groups + added,
+            rounded_ids=ImportBatch.rounded_ids
+            + sum(looks_rounded(tweet.external_id) for tweet in fresh),
+        )
+    )
+
+
+def _without_known_ids(
+    tweets: Sequence[NewTweet], project_id: int, *, session: Session
+) -> list[NewTweet]:
+    """Return the tweets whose id is neither in the store nor earlier in this chunk."""
+    query = select(_TWEETS.c.external_id).where(
+        _TWEETS.c.project_id == project_id,
+        _TWEETS.c.external_id.in_([tweet.external_id for tweet in tweets]),
+    )
+    seen = set(session.scalars(query))
+    fresh = []
+    for tweet in tweets:
+        if tweet.external_id not in seen:
+            seen.add(tweet.external_id)
+            fresh.append(tweet)
+    return fresh
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    id: int
+    split: str
+
+
+def _groups_for(
+    tweets: Sequence[NewTweet],
+    keys: Sequence[str],
+    project_id: int,
+    drawer: SplitDrawer,
+    *,
+    session: Session,
+) -> tuple[dict[str, _Group], int]:
+    """Return the group of each key, making those that are missing, and how many were made."""
+    strata: dict[str, str | None] = {}
+    sizes: dict[str, int] = {}
+    for tweet, key in zip(tweets, keys, strict=True):
+        sizes[key] = sizes.get(key, 0) + 1
+        if strata.setdefault(key, tweet.label) is None:
+            strata[key] = tweet.label
+    known = _find_groups(list(strata), project_id, session=session)
+    missing = [(key, stratum) for key, stratum in strata.items() if key not in known]
+    rows = [
+        {"project_id": project_id, "key": key, "split": split, "size": sizes[key]}
+        for (key, _), split in zip(missing, drawer.draw(missing), strict=True)
+    ]
+    insert_missing(_GROUPS, rows, session=session, key=("project_id", "key"))
+    grown = [{"group": group.id, "more": sizes[key]} for key, group in known.items()]
+    if grown:
+        by_id = update(_GROUPS).where(_GROUPS.c.id == bindparam("group"))
+        session.connection().execute(by_id.values(size=_GROUPS.c.size + bindparam("more")), grown)
+    found = _find_groups([key for key, _ in missing], project_id, session=session)
+    return known | found, len(missing)
+
+
+def _find_groups(keys: Sequence[str], project_id: int, *, session: Session) -> dict[str, _Group]:
+    query = select(_GROUPS.c.key, _GROUPS.c.id, _GROUPS.c.split).where(
+        _GROUPS.c.project_id == project_id, _GROUPS.c.key.in_(keys)
+    )
+    return {key: _Group(id, split) for key, id, split in session.execute(query)}
+
+
+def _store_tweets(
+    tweets: Sequence[NewTweet],
+    keys: Sequence[str],
+    groups: dict[str, _Group],
+    batch_id: int,
+    project_id: int,
+    *,
+    session: Session,
+) -> None:
+    moment = now()
+    last = session.scalar(select(func.max(_TWEETS.c.id))) or 0
+    rows = []
+    for tweet, key in zip(tweets, keys, strict=True):
+        group = groups[key]
+        row: dict[str, Any] = {
+            "project_id": project_id,
+            "batch_id": batch_id,
+            "external_id": tweet.external_id,
+            "text": tweet.text,
+            "text_key": key,
+            "group_id": group.id,
+            "split": group.split,
+            "imported_label": tweet.label,
+            "created_at": moment,
+        }
+        if tweet.extra is not None:
+            row["extra"] = tweet.extra
+        rows.append(row)
+    session.execute(insert(_TWEETS), rows)
+    mine = (_TWEETS.c.id > last, _TWEETS.c.batch_id == batch_id)
+    labelled = select(
+        _TWEETS.c.id, _TWEETS.c.project_id, _TWEETS.c.imported_label, _TWEETS.c.created_at
+    ).where(*mine, _TWEETS.c.imported_label.is_not(None))
+    gold = [
+        {
+            "tweet_id": id,
+            "project_id": project,
+            "label": label,
+            "source": "imported",
+            "created_at": created_at,
+        }
+        for id, project, label, created_at in session.execute(labelled)
+    ]
+    if gold:
+        session.execute(insert(_GOLD), gold)
+    first = (
+        select(func.min(_TWEETS.c.id)).where(_TWEETS.c.group_id == _GROUPS.c.id).scalar_subquery()
+    )
+    mine_groups = select(_TWEETS.c.group_id).where(*mine)
+    session.execute(
+        update(_GROUPS)
+        .where(_GROUPS.c.representative_id.is_(None), _GROUPS.c.id.in_(mine_groups))
+        .values(representative_id=first)
+    )
