@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from labeling.pages.parts.label_set import LabelSet
+from labeling.pages.parts.wording import percent
 from trainer.metrics import Metrics
 
 ACCENTS = {"light": "#4A5CC4", "dark": "#8794F0"}
@@ -60,18 +61,18 @@ def label_counts(labels: LabelSet, counts: Mapping[str, Mapping[str, int]]) -> A
 
 def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
     """Draw tweets per label as bars with counts and shares. counts: label value -> tweets."""
-    total = sum(counts.values())
+    total = max(sum(counts.values()), 1)
     values = list(dict.fromkeys([*labels.values, *counts]))
     rows = [
         {
             "label": labels.name(value),
             "tweets": counts.get(value, 0),
-            "text": f"{counts.get(value, 0):,} · {100 * counts.get(value, 0) / max(total, 1):.1f} %",
+            "text": f"{counts.get(value, 0):,} · {percent(counts.get(value, 0) / total)}",
         }
         for value in values
     ]
     y, color = _label_axis(labels, values)
-    widest = max((row["tweets"] for row in rows), default=1) or 1
+    widest = max([1, *counts.values()])
     x = alt.X("tweets:Q", axis=None, scale=alt.Scale(domain=[0, widest * 1.3]))
     base = alt.Chart(pd.DataFrame(rows)).encode(y=y, x=x)
     words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(text="text:N")
@@ -79,14 +80,14 @@ def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
     return (bars + words).properties(height=26 * len(values))
 
 
-def losses(steps: Sequence[tuple[int, float, float]], epochs: Sequence[Mapping[str, Any]]) -> Any:
-    """Draw training and validation loss over epochs. steps: (step, epoch, loss)."""
-    rows = [{"epoch": e, "loss": loss, "curve": "training"} for _, e, loss in steps]
-    rows += [
-        {"epoch": row["epoch"], "loss": row["metrics"].get("loss"), "curve": "validation"}
-        for row in epochs
-        if row["metrics"].get("loss") is not None
+def losses(steps: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, Any]]) -> Any:
+    """Draw training and validation loss over epochs. steps: {"step", "epoch", "loss"}."""
+    rows: list[dict[str, Any]] = [
+        {"epoch": point["epoch"], "loss": point["loss"], "curve": "training"} for point in steps
     ]
+    for row in epochs:
+        loss = row["metrics"].get("loss", row["metrics"].get("log_loss"))
+        rows.append({"epoch": row["epoch"], "loss": loss, "curve": "validation"})
     names = ["training", "validation"]
     base = alt.Chart(pd.DataFrame(rows, columns=["epoch", "loss", "curve"])).encode(
         x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domainMin=0)),

@@ -4,6 +4,7 @@ Everything is read from the store, so a closed browser changes nothing.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -23,7 +24,7 @@ TITLES = {
     "train": "Training",
     "export": "Exporting",
 }
-UNITS = {"import": "line", "prelabel": "tweet", "train": "step", "export": "row"}
+UNITS = {"prelabel": "tweet", "train": "step", "export": "row"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class JobView:
     error: str | None
     cancel_requested: bool
     stalled: bool
+    finished_at: datetime | None
 
     @property
     def open(self) -> bool:
@@ -63,7 +65,9 @@ def view(job: Job) -> JobView:
         eta_seconds=job.eta_seconds,
         error=job.error,
         cancel_requested=job.cancel_requested,
-        stalled=job.state == "queued" or (job.lease_until is not None and job.lease_until < now()),
+        stalled=job.state == "queued"
+        or (job.state == "running" and job.lease_until is not None and job.lease_until < now()),
+        finished_at=job.finished_at,
     )
 
 
@@ -93,13 +97,19 @@ def watch(job_id: int) -> JobView:
     return job
 
 
+def refreshed(job_id: int) -> JobView:
+    """Return a job anew; one that waits or was lost is started or marked interrupted first."""
+    job = load(job_id)
+    if job.stalled:
+        trainer_job.start_due(resources.engine(), resources.settings())
+        job = load(job_id)
+    return job
+
+
 @st.fragment(run_every=1.0)
 def _live(job_id: int) -> None:
     with errors.shown():
-        job = load(job_id)
-        if job.stalled:
-            trainer_job.start_due(resources.engine(), resources.settings())
-            job = load(job_id)
+        job = refreshed(job_id)
         if not job.open:
             st.rerun()
         progress(job)
@@ -108,9 +118,10 @@ def _live(job_id: int) -> None:
 
 def progress(job: JobView) -> None:
     """Draw the bar of an open job with its count and the time left."""
-    parts = [f"{TITLES.get(job.kind, job.kind)}: {job.message or job.state}"]
-    if job.total:
-        parts.append(f"{job.done:,} of {counted(job.total, UNITS.get(job.kind, 'step'))}")
+    message = job.message or job.state
+    parts = [f"{TITLES.get(job.kind, job.kind)}: {message}"]
+    if job.total and job.kind in UNITS and not any(sign.isdigit() for sign in message):
+        parts.append(f"{job.done:,} of {counted(job.total, UNITS[job.kind])}")
     if job.eta_seconds is not None and not job.cancel_requested:
         parts.append(f"about {duration(job.eta_seconds)} left")
     share = min(1.0, job.done / job.total) if job.total else 0.0

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from labeling.creating import NewLabel
+from labeling.templates import NewLabel
 
 # Okabe & Ito's palette: told apart by colour-blind people.
 COLORS = {

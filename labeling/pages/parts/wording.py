@@ -40,12 +40,18 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 3600:.1f} hours"
 
 
+def time_zone() -> str | None:
+    """Return the browser's time zone, None where there is no browser."""
+    zone = st.context.timezone
+    return zone if isinstance(zone, str) and zone else None
+
+
 def moment(when: datetime | None) -> str:
     """Return a moment in the browser's time zone; a missing one as a dash."""
     if when is None:
         return "–"
-    zone = st.context.timezone
-    local = when.astimezone(ZoneInfo(zone)) if isinstance(zone, str) and zone else when
+    zone = time_zone()
+    local = when.astimezone(ZoneInfo(zone)) if zone else when
     return f"{local:%d %b %Y, %H:%M}"
 
 

@@ -1,0 +1,103 @@
+"""Export: what will be in the file, then the file."""
+
+import streamlit as st
+
+from db import projects
+from db.sessions import reading
+from labeling import status
+from labeling.pages.parts import context, errors, jobs, resources
+from labeling.pages.parts.wording import counted, moment
+from trainer import job
+
+ROWS = {
+    "gold": "Gold labels",
+    "predicted": "Gold labels and predictions",
+    "all": "All tweets",
+}
+TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
+
+
+def main() -> None:
+    """Draw the page."""
+    page = context.current()
+    st.title("Export")
+    with reading(resources.engine()) as session:
+        state = status.status(
+            projects.get_project(page.project_name, session=session), session=session
+        )
+    gold = sum(state.gold.values())
+    counts = {"gold": gold, "predicted": None, "all": state.tweets}
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    rows = row.segmented_control(
+        "Rows",
+        list(ROWS),
+        default="gold",
+        required=True,
+        format_func=lambda key: ROWS[key],
+        key="export_rows",
+    )
+    format_ = row.segmented_control(
+        "Format",
+        list(TYPES),
+        default="csv",
+        required=True,
+        format_func=lambda key: {"csv": "CSV", "jsonl": "JSON lines"}[key],
+        key="export_format",
+    )
+    raw = st.toggle(
+        "Raw text",
+        key="export_raw",
+        help="Without it, a text that a spreadsheet would run as a formula gets an apostrophe in "
+        "front; bringing the file in again takes it away.",
+    )
+    st.text(_what(counts[rows], rows, state.gold))
+    if st.button("Write the file", type="primary", icon=":material/download:"):
+        with errors.shown():
+            job.submit(
+                resources.engine(),
+                resources.settings(),
+                page.project_id,
+                "export",
+                {"format": format_, "rows": rows, "raw": raw},
+                requested_by=page.annotator_id,
+            )
+    _result(page)
+
+
+def _what(count: int | None, rows: str, gold: dict[str, int]) -> str:
+    sources = ", ".join(f"{number:,} {source}" for source, number in gold.items() if number)
+    labelled = f"gold labels: {sources or 'none yet'}"
+    if rows == "gold":
+        return f"The file will have {counted(count or 0, 'row')} ({labelled})."
+    if rows == "predicted":
+        return f"A row per tweet with a gold label or a prediction ({labelled})."
+    return f"The file will have {counted(count or 0, 'row')}, labelled or not ({labelled})."
+
+
+def _result(page: context.PageContext) -> None:
+    newest = jobs.newest(page.project_id, "export")
+    if newest is None:
+        return
+    st.subheader("Last export", divider="gray")
+    with errors.shown():
+        done = jobs.watch(newest.id)
+        if done.state != "succeeded":
+            return
+        path = resources.settings().data / str(done.result["path"])
+        if not path.exists():
+            st.caption("The file of the last export is not kept any more; write it again.")
+            return
+        format_ = str(done.params.get("format", "csv"))
+        st.text(f"{counted(int(done.result['rows']), 'row')}, {moment(done.finished_at)}")
+        st.download_button(
+            "Download",
+            data=path.read_bytes,
+            file_name=f"{page.project_name}-{done.params.get('rows', 'gold')}.{format_}",
+            mime=TYPES[format_],
+            on_click="ignore",
+            icon=":material/download:",
+            type="primary",
+        )
+
+
+main()

@@ -1,0 +1,120 @@
+"""Models: which one is in use, is the candidate better, what would break."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from db import projects
+from db.sessions import reading
+from labeling import models
+from labeling.pages.parts import charts, context, jobs, label_set, resources, versions
+from labeling.pages.parts.wording import KINDS, counted, moment, time_zone
+from trainer.metrics import Metrics
+
+
+def main() -> None:
+    """Draw the page."""
+    page = context.current()
+    st.title("Models")
+    labels = label_set.load(page.project_id)
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        known = models.list_versions(project, session=session)
+    if not known:
+        st.info(
+            "No model version yet. The first one is made as soon as tweets are brought in.",
+            icon=":material/model_training:",
+        )
+        st.page_link("labeling/pages/data.py", label="Bring in tweets", icon=":material/upload:")
+        return
+    current = next((row for row in known if row.state == "current"), None)
+    st.text(_sentence(known, current))
+    job = jobs.newest(page.project_id, "prelabel")
+    if job is not None and (job.open or job.state != "succeeded"):
+        jobs.watch(job.id)
+    st.dataframe(
+        versions.table(known),
+        height=min(38 + 35 * len(known), 260),
+        hide_index=True,
+        column_config={
+            "Version": st.column_config.NumberColumn(width="small"),
+            "Made": st.column_config.DatetimeColumn(
+                format="D MMM YYYY, HH:mm", timezone=time_zone()
+            ),
+        },
+    )
+    _detail(page, known, current, labels)
+
+
+def _sentence(known: Sequence[models.VersionRow], current: models.VersionRow | None) -> str:
+    candidates = sum(row.state == "candidate" for row in known)
+    waiting = f"; {counted(candidates, 'candidate')} waiting for a decision" if candidates else ""
+    if current is None:
+        return f"No version is in use{waiting}."
+    kind = KINDS.get(current.kind, current.kind)
+    guess = " It guesses from the labels' descriptions." if current.kind == "zero_shot" else ""
+    since = moment(current.promoted_at)
+    return f"Version {current.number} ({kind}) is in use since {since}{waiting}.{guess}"
+
+
+def _detail(
+    page: context.PageContext,
+    known: Sequence[models.VersionRow],
+    current: models.VersionRow | None,
+    labels: label_set.LabelSet,
+) -> None:
+    numbers = [row.number for row in known]
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    chosen = row.selectbox(
+        "Version",
+        numbers,
+        key="models_version",
+        format_func=lambda number: f"Version {number}, {known[numbers.index(number)].state}",
+        width=220,
+    )
+    version = known[numbers.index(chosen)]
+    splits = [name for name in ("validation", "test") if version.metrics.get(name)]
+    if not splits:
+        st.info(
+            "This version has no score: neither validation nor test held a labelled tweet.",
+            icon=":material/info:",
+        )
+        versions.promote_button(page, version)
+        return
+    split = row.segmented_control(
+        "Split",
+        splits,
+        default=splits[0],
+        required=True,
+        key=f"models_split_{chosen}",
+        help="Validation chose the epoch and the temperature; test only reports.",
+    )
+    versions.numbers(version, current, split)
+    versions.promote_button(page, version)
+    _charts(Metrics.from_json(version.metrics[split]), labels)
+    versions.comparison(version, labels)
+
+
+def _charts(metrics: Metrics, labels: label_set.LabelSet) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Confusion")
+        st.caption("Rows are gold labels; each cell holds its count and its share of the row.")
+        st.altair_chart(charts.confusion(metrics, labels), alt="Confusion matrix")
+    with right:
+        st.subheader("Per label")
+        st.altair_chart(charts.label_scores(metrics, labels), alt="Recall per label")
+        st.subheader("Reliability")
+        st.caption(
+            f"Expected calibration error {metrics.ece:.3f}. On the dashed line, "
+            "of tweets with confidence 0.8 four in five are right."
+        )
+        st.altair_chart(charts.reliability(metrics), alt="Accuracy against confidence")
+    st.dataframe(
+        versions.label_table(metrics, labels),
+        hide_index=True,
+        height=38 + 35 * len(metrics.labels),
+    )
+
+
+main()

@@ -1,0 +1,142 @@
+"""A file on its way in: kept under a name made here, previewed, and handed to an import job."""
+
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from db import projects
+from db.sessions import reading
+from labeling import importing
+from labeling.columns import ColumnChoice
+from labeling.csv_reading import ENCODINGS
+from labeling.errors import ImportRefused
+from labeling.pages.parts import context, errors, resources, session_keys
+from labeling.pages.parts.plain import plain
+from labeling.pages.parts.wording import counted
+from trainer import job
+
+TYPES = ["csv", "tsv", "txt"]
+NO_LABEL = "no label column"
+
+
+def draw(page: context.PageContext) -> None:
+    """Draw the upload, the preview and the button that starts the import."""
+    file = st.file_uploader("CSV file with a header line", type=TYPES, key=session_keys.UPLOAD)
+    if file is None:
+        return
+    saved = st.session_state.get(session_keys.UPLOAD_SAVED)
+    if saved is None or saved["file_id"] != file.file_id:
+        path = _keep(file)
+        saved = {"file_id": file.file_id, "path": str(path), "name": file.name}
+        st.session_state[session_keys.UPLOAD_SAVED] = saved
+    with errors.shown():
+        _preview(page, Path(saved["path"]), saved["name"])
+
+
+def _keep(file: Any) -> Path:
+    folder = resources.settings().uploads
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{uuid.uuid4().hex}.csv"
+    with path.open("wb") as out:
+        shutil.copyfileobj(file, out, 1 << 20)
+    return path
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the file", scope="session")
+def _look(path: str, encoding: str | None, known: dict[str, Any]) -> importing.Preview:
+    return importing.preview(Path(path), encoding=encoding, known=known)
+
+
+def _preview(page: context.PageContext, path: Path, name: str) -> None:
+    with reading(resources.engine()) as session:
+        known = projects.get_project(page.project_name, session=session).source_columns
+    encoding = st.session_state.get("data_encoding")
+    seen = _look(str(path), encoding, known)
+    for problem in seen.problems:
+        errors.show(problem)
+    if seen.problems:
+        st.selectbox(
+            "Encoding of the file",
+            ENCODINGS,
+            index=None,
+            key="data_encoding",
+            placeholder="UTF-8; choose another one if you know it",
+        )
+        return
+    st.caption(
+        plain(f"First rows of {name}: {counted(seen.records, 'row')}, read as {seen.encoding}")
+    )
+    st.dataframe(
+        pd.DataFrame(seen.rows, columns=_distinct(seen.header)), hide_index=True, height=212
+    )
+    columns = _columns(seen.header, seen.guessed)
+    st.text(_what_will_happen(columns))
+    if st.button(
+        f"Bring in {counted(seen.records, 'row')}", type="primary", icon=":material/upload:"
+    ):
+        columns.check(seen.header)
+        _start(page, path, name, columns, encoding or None)
+
+
+def _what_will_happen(columns: ColumnChoice) -> str:
+    labels = (
+        f"labels in {columns.label!r} become gold labels (source: imported)"
+        if columns.label
+        else "no labels are taken"
+    )
+    return (
+        f"Tweets come from {columns.text!r}, ids from {columns.id!r}; {labels}. "
+        "Ids that are here already are skipped. Rows that cannot be used are kept as rejects."
+    )
+
+
+def _distinct(header: Sequence[str]) -> list[str]:
+    return [name if name else f"column {place}" for place, name in enumerate(header, 1)]
+
+
+def _columns(header: Sequence[str], guessed: dict[str, str | None]) -> ColumnChoice:
+    text, identity, label = st.columns(3)
+    names = list(header)
+
+    def place(value: str | None) -> int | None:
+        return names.index(value) if value in names else None
+
+    chosen_text = text.selectbox("Tweet's text", names, place(guessed["text"]), key="data_text")
+    chosen_id = identity.selectbox("Tweet's id", names, place(guessed["id"]), key="data_id")
+    options = [NO_LABEL, *names]
+    chosen_label = label.selectbox(
+        "Label",
+        options,
+        0 if (found := place(guessed["label"])) is None else found + 1,
+        key="data_label",
+    )
+    if chosen_text is None or chosen_id is None:
+        raise ImportRefused("choose the columns that hold the text and the id of each tweet")
+    return ColumnChoice(chosen_text, chosen_id, None if chosen_label == NO_LABEL else chosen_label)
+
+
+def _start(
+    page: context.PageContext, path: Path, name: str, columns: ColumnChoice, encoding: str | None
+) -> None:
+    job.submit(
+        resources.engine(),
+        resources.settings(),
+        page.project_id,
+        "import",
+        {
+            "path": str(path),
+            "file_name": name,
+            "columns": asdict(columns),
+            "encoding": encoding,
+            "annotator_id": page.annotator_id,
+        },
+        requested_by=page.annotator_id,
+    )
+    st.session_state.pop(session_keys.UPLOAD_SAVED, None)
+    st.rerun()

@@ -1,0 +1,171 @@
+"""A model version beside the one in use: scores with intervals, what changed, promote."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import select
+
+from db.schema import Tweet
+from db.sessions import reading
+from labeling import models
+from labeling.pages.parts import errors, notice, resources
+from labeling.pages.parts.context import PageContext
+from labeling.pages.parts.label_set import LabelSet
+from labeling.pages.parts.plain import plain
+from labeling.pages.parts.wording import KINDS, counted, interval, score
+from trainer.metrics import Metrics
+
+HEADLINES = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "weighted_f1": "Weighted F1"}
+SHOWN_CHANGES = 50
+
+
+def verdict(
+    page: PageContext,
+    version: models.VersionRow,
+    current: models.VersionRow | None,
+    labels: LabelSet,
+) -> None:
+    """Draw a version's three numbers beside the current one's, the comparison and the buttons."""
+    split = "test" if version.metrics.get("test") else "validation"
+    st.text(f"Version {version.number}, {KINDS.get(version.kind, version.kind)}, {version.state}")
+    numbers(version, current, split)
+    comparison(version, labels)
+    promote_button(page, version)
+
+
+def numbers(version: models.VersionRow, current: models.VersionRow | None, split: str) -> None:
+    """Draw three scores of a split with their intervals, and the current version's."""
+    metrics = version.metrics.get(split)
+    if not metrics:
+        st.caption(f"No labelled tweets in the {split} split, so there is no score on it.")
+        return
+    other = current.metrics.get(split) if current and current.number != version.number else None
+    for column, (name, words) in zip(st.columns(3), HEADLINES.items(), strict=True):
+        with column, st.container(border=True, gap=None):
+            st.metric(words, score(metrics.get(name)))
+            st.caption(f"95% interval {interval(metrics['intervals'].get(name))}")
+            if other and current:
+                bounds = interval(other["intervals"].get(name))
+                st.caption(f"version {current.number}: {score(other.get(name))} ({bounds})")
+    method = metrics.get("split_method")
+    how = f"; split: {method}" if method else ""
+    where = f"the {split} split, in {counted(metrics.get('groups') or 0, 'duplicate group')}"
+    st.caption(plain(f"On {counted(metrics['n'], 'gold label')} of {where}{how}."))
+
+
+def comparison(version: models.VersionRow, labels: LabelSet) -> None:
+    """Draw what a version fixes and breaks against the one it was compared with."""
+    compared = version.comparison
+    if not compared:
+        return
+    against = compared.get("version")
+    st.markdown(f"**Against version {against}, on the test split**")
+    for reason in compared.get("reasons", []):
+        st.text(f"· {reason}")
+    fixed, broken = list(compared.get("fixed", [])), list(compared.get("broken", []))
+    if not fixed and not broken:
+        return
+    difference = compared.get("difference") or {}
+    value, bounds = difference.get("value", difference.get("macro_f1")), difference.get("interval")
+    change = f" Macro-F1 changes by {value:+.3f} ({_signed(bounds)})." if value is not None else ""
+    chance = compared.get("mcnemar_p")
+    p_value = f" McNemar's exact p = {chance:.3f}." if chance is not None else ""
+    st.text(
+        f"{counted(len(fixed), 'tweet')} fixed, {counted(len(broken), 'tweet')} broken."
+        f"{change}{p_value}"
+    )
+    left, right = st.columns(2)
+    with left:
+        _changes("Fixed", fixed)
+    with right:
+        _changes("Broken", broken)
+
+
+def _signed(bounds: Sequence[float] | None) -> str:
+    return "–" if not bounds else f"95% interval {bounds[0]:+.3f} to {bounds[1]:+.3f}"
+
+
+def _changes(title: str, ids: list[int]) -> None:
+    with reading(resources.engine()) as session:
+        query = select(Tweet.external_id, Tweet.text).where(Tweet.id.in_(ids[:SHOWN_CHANGES]))
+        rows = [{"Id": found.external_id, "Tweet": found.text} for found in session.execute(query)]
+    st.caption(f"{title}, {len(rows)} of {len(ids)} shown")
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Tweet", "Id"]),
+        height=210,
+        hide_index=True,
+        column_config={"Tweet": st.column_config.TextColumn(width="large")},
+    )
+
+
+def promote_button(page: PageContext, version: models.VersionRow) -> None:
+    """Draw the button that puts a version in use, unless it is."""
+    if version.state == "current":
+        return
+    verb = "Roll back to" if version.state == "retired" else "Promote"
+    if st.button(
+        f"{verb} version {version.number}",
+        type="primary",
+        icon=":material/publish:" if version.state == "candidate" else ":material/history:",
+        key=f"promote_{version.number}",
+    ):
+        with errors.shown():
+            done = models.promote(
+                resources.engine(),
+                resources.settings(),
+                page.project_id,
+                version.number,
+                annotator_id=page.annotator_id,
+            )
+            after = (
+                f"{counted(done.to_predict, 'tweet')} are being pre-labelled"
+                if done.to_predict
+                else "its predictions are in place"
+            )
+            notice.leave(f"Version {done.number} is current; {after}.")
+            st.rerun()
+
+
+def table(rows: Sequence[models.VersionRow]) -> pd.DataFrame:
+    """Return the versions as a table of words and numbers."""
+
+    def cell(metrics: dict[str, Any] | None) -> str:
+        if not metrics:
+            return "–"
+        return f"{score(metrics['macro_f1'])} ({interval(metrics['intervals'].get('macro_f1'))})"
+
+    return pd.DataFrame(
+        [
+            {
+                "Version": row.number,
+                "State": row.state,
+                "Kind": KINDS.get(row.kind, row.kind),
+                "Base model": row.base_model,
+                "Macro-F1, validation": cell(row.metrics.get("validation")),
+                "n": (row.metrics.get("validation") or {}).get("n"),
+                "Macro-F1, test": cell(row.metrics.get("test")),
+                "n (test)": (row.metrics.get("test") or {}).get("n"),
+                "Made": row.created_at,
+            }
+            for row in rows
+        ]
+    )
+
+
+def label_table(metrics: Metrics, labels: LabelSet) -> pd.DataFrame:
+    """Return precision, recall with its interval, F1 and support of each label."""
+    return pd.DataFrame(
+        [
+            {
+                "Label": labels.name(value),
+                "Gold labels": metrics.per_class[value].support,
+                "Precision": score(metrics.per_class[value].precision),
+                "Recall": score(metrics.per_class[value].recall),
+                "95% interval": interval(metrics.per_class[value].recall_interval),
+                "F1": score(metrics.per_class[value].f1),
+            }
+            for value in metrics.labels
+        ]
+    )

@@ -1,0 +1,205 @@
+"""Settings: labels, guidelines, people, defaults. Each has its own save."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from db import projects
+from db.project_settings import GATES, QUEUE_ORDERS, ProjectSettings
+from db.sessions import reading, writing
+from labeling import creating, people
+from labeling.pages.parts import context, errors, label_editor, label_set, notice, resources
+
+SHARES = {
+    "validation_share": ("Validation share", 0.01, 0.4, "Of groups brought in from now on"),
+    "test_share": ("Test share", 0.01, 0.4, "Of groups brought in from now on"),
+    "random_share": ("Random share of the queue", 0.0, 1.0, "Keeps the sample honest"),
+    "blind_share": ("Blind share of the queue", 0.0, 1.0, "Asked without a suggestion"),
+    "repeat_share": ("Hidden repeats", 0.0, 1.0, "Of one's own answers, for consistency"),
+}
+COUNTS = {
+    "overlap": ("People per tweet", 1, 20, "How many different people answer each tweet"),
+    "lease_seconds": ("Claim (seconds)", 30, 86_400, "How long a tweet is kept for one person"),
+    "daily_goal": ("Goal of a day", 1, 100_000, "Answers of one person"),
+    "auto_probe_every": ("Retrain after", 1, 100_000, "New answers before the probe trains again"),
+}
+SWITCHES = {
+    "show_suggestions": "Show suggestions",
+    "propagate": "An answer counts for the whole duplicate group",
+    "auto_probe": "Retrain the probe by itself",
+}
+PARTS = ["Labels", "Guidelines", "People", "Defaults"]
+
+
+def main() -> None:
+    """Draw the page."""
+    page = context.current()
+    st.title("Settings")
+    notice.show()
+    if not page.administers:
+        st.info("Only an admin can change settings.", icon=":material/lock:")
+    part = st.segmented_control(
+        "Part",
+        PARTS,
+        default=PARTS[0],
+        required=True,
+        key="settings_part",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    draw = {"Labels": _labels, "Guidelines": _guidelines, "People": _people, "Defaults": _defaults}
+    draw[part](page)
+
+
+def _labels(page: context.PageContext) -> None:
+    labels = label_set.load(page.project_id)
+    st.caption(
+        "The value is how a label stands in files; changing a value makes a new label. A label "
+        "that is taken away is retired: its answers stay. Give one its old value to bring it back."
+    )
+    table = pd.DataFrame(
+        [
+            [
+                label.value,
+                label.name,
+                label.description,
+                label.hotkey,
+                label_editor.color_name(label.color),
+            ]
+            for label in labels.active
+        ],
+        columns=label_editor.COLUMNS,
+    )
+    version = st.session_state.setdefault("settings_labels_version", 0)
+    edited = st.data_editor(
+        table,
+        key=f"settings_labels_{page.project_id}_{version}",
+        num_rows="dynamic",
+        hide_index=True,
+        height=38 + 35 * 7,
+        column_config=label_editor.column_config(),
+        disabled=not page.administers,
+    )
+    retired = [label.name for label in labels.labels if not label.active]
+    if retired:
+        st.text(f"Retired: {', '.join(retired)}")
+    if st.button("Save labels", type="primary", disabled=not page.administers):
+        with errors.shown():
+            with writing(resources.engine()) as session:
+                project = projects.get_project(page.project_name, session=session)
+                creating.edit_labels(
+                    project,
+                    label_editor.new_labels(edited),
+                    session=session,
+                    annotator_id=page.annotator_id,
+                )
+            st.session_state["settings_labels_version"] = version + 1
+            _saved("Labels saved.")
+
+
+def _guidelines(page: context.PageContext) -> None:
+    with reading(resources.engine()) as session:
+        stored = projects.get_project(page.project_name, session=session).guidelines
+    left, right = st.columns(2, gap="large")
+    with left:
+        text = st.text_area(
+            "Guidelines (Markdown)",
+            stored,
+            height=420,
+            key=f"settings_guidelines_{page.project_id}",
+            disabled=not page.administers,
+        )
+        if st.button("Save guidelines", type="primary", disabled=not page.administers):
+            with errors.shown():
+                with writing(resources.engine()) as session:
+                    project = projects.get_project(page.project_name, session=session)
+                    creating.set_guidelines(
+                        project, text, session=session, annotator_id=page.annotator_id
+                    )
+                _saved("Guidelines saved.")
+    with right:
+        st.caption("As people will read them")
+        with st.container(border=True, height=420):
+            st.markdown(text or "No guidelines yet.")
+
+
+def _people(page: context.PageContext) -> None:
+    with reading(resources.engine()) as session:
+        table = pd.DataFrame([asdict(one) for one in people.list_people(session=session)])
+    st.caption(
+        "Annotators label, reviewers also decide disagreements, admins also change settings."
+    )
+    edited = st.data_editor(
+        table,
+        key="settings_people",
+        hide_index=True,
+        height=38 + 35 * 8,
+        width=560,
+        column_order=["name", "role", "active"],
+        column_config={
+            "name": st.column_config.TextColumn("Name", disabled=True),
+            "role": st.column_config.SelectboxColumn("Role", options=people.ROLES, required=True),
+            "active": st.column_config.CheckboxColumn("Active"),
+        },
+        disabled=not page.administers,
+    )
+    if st.button("Save people", type="primary", disabled=not page.administers):
+        with errors.shown():
+            with writing(resources.engine()) as session:
+                wanted = [people.Person(**row) for row in edited.to_dict("records")]
+                people.update_people(wanted, session=session, annotator_id=page.annotator_id)
+            _saved("People saved.")
+
+
+def _defaults(page: context.PageContext) -> None:
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        stored = projects.settings_of(project)
+    with st.form("settings_defaults", border=False):
+        changes = _default_fields(stored)
+        if st.form_submit_button("Save defaults", type="primary", disabled=not page.administers):
+            with errors.shown():
+                with writing(resources.engine()) as session:
+                    project = projects.get_project(page.project_name, session=session)
+                    creating.update_settings(
+                        project, changes, session=session, annotator_id=page.annotator_id
+                    )
+                _saved("Defaults saved.")
+    st.text(f"Data directory: {resources.settings().data}")
+
+
+def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
+    values = stored.to_json()
+    found: dict[str, Any] = {}
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Queue")
+        found["queue_order"] = st.selectbox(
+            "Order",
+            QUEUE_ORDERS,
+            QUEUE_ORDERS.index(stored.queue_order),
+            format_func=lambda name: name.replace("_", " "),
+        )
+        for name, (words, low_share, high_share, hint) in SHARES.items():
+            found[name] = st.slider(words, low_share, high_share, values[name], 0.01, help=hint)
+    with right:
+        st.subheader("People and models")
+        for name, (words, low, high, hint) in COUNTS.items():
+            found[name] = int(st.number_input(words, low, high, values[name], help=hint))
+        for name, words in SWITCHES.items():
+            found[name] = st.toggle(words, values[name])
+        found["gate"] = st.selectbox(
+            "A candidate that passes the comparison is promoted", GATES, GATES.index(stored.gate)
+        )
+        found["base_model"] = st.text_input("Base model", stored.base_model).strip()
+    return found
+
+
+def _saved(message: str) -> None:
+    notice.leave(message)
+    st.rerun()
+
+
+main()

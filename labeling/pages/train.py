@@ -1,0 +1,131 @@
+"""Train: is it worth it now, is it running, is it getting better."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from db import projects
+from db.sessions import reading
+from labeling import models, training
+from labeling.pages.parts import (
+    charts,
+    context,
+    errors,
+    jobs,
+    label_set,
+    resources,
+    train_form,
+    versions,
+)
+from labeling.pages.parts.plain import plain
+from labeling.pages.parts.wording import counted, duration
+from trainer.config import TrainConfig
+
+
+def main() -> None:
+    """Draw the page."""
+    page = context.current()
+    st.title("Train")
+    labels = label_set.load(page.project_id)
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        overview = training.overview(project, session=session)
+        base_model = projects.settings_of(project).base_model
+        known = models.list_versions(project, session=session)
+    job = jobs.newest(page.project_id, "train")
+    if job is not None and job.open:
+        st.text("A training is running. Closing this page changes nothing.")
+        _running(page, job.id)
+        return
+    _start(page, overview, base_model)
+    st.subheader("What will be trained on", divider="gray")
+    if any(sum(of_split.values()) for of_split in overview.counts.values()):
+        st.altair_chart(charts.label_counts(labels, overview.counts), width="content")
+        st.caption("Gold labels of people or imported ones, never predictions.")
+    else:
+        st.info("No tweet has a gold label yet.", icon=":material/label:")
+    if job is not None:
+        _last(page, job, known, labels)
+
+
+def sentence(overview: training.TrainingOverview, config: TrainConfig) -> str:
+    """Say in one sentence whether a training is worth it now and how long it takes."""
+    if overview.since_version is None:
+        start = f"{counted(overview.new_answers, 'answer')}, no version trained on them yet"
+    else:
+        since = f"since version {overview.since_version}"
+        start = f"{counted(overview.new_answers, 'new answer')} {since}"
+    seconds = overview.seconds_estimate(config)
+    if seconds is None:
+        return f"{start}."
+    return f"{start}; training takes about {duration(seconds)}."
+
+
+def _start(page: context.PageContext, overview: training.TrainingOverview, base_model: str) -> None:
+    first_line = st.empty()
+    for problem in overview.problems:
+        st.warning(plain(problem), icon=":material/info:")
+    with errors.shown():
+        config = train_form.draw(base_model)
+        first_line.text(sentence(overview, config))
+        if st.button(
+            "Start training",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=bool(overview.problems),
+        ):
+            training.start_run(
+                resources.engine(),
+                resources.settings(),
+                page.project_id,
+                config,
+                requested_by=page.annotator_id,
+            )
+            st.rerun()
+
+
+@st.fragment(run_every=2.0)
+def _running(page: context.PageContext, job_id: int) -> None:
+    with errors.shown():
+        job = jobs.refreshed(job_id)
+        if not job.open:
+            st.rerun()
+        jobs.progress(job)
+        jobs.cancel_button(job)
+        _curves(page, job_id)
+
+
+def _curves(page: context.PageContext, job_id: int) -> None:
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        run = training.run_of(job_id, session=session)
+        current = projects.current_model(project, session=session)
+        level = (current.metrics.get("validation") or {}).get("macro_f1") if current else None
+        number = current.number if current else None
+        curves = training.curves(run.id, session=session) if run is not None else None
+    if curves is None or not (curves.steps or curves.epochs):
+        st.caption("The curves begin with the first steps.")
+        return
+    left, right = st.columns(2, gap="medium")
+    left.altair_chart(charts.losses(curves.steps, curves.epochs), alt="Loss over epochs")
+    right.altair_chart(
+        charts.macro_f1(curves.epochs, level, number), alt="Macro-F1 on validation over epochs"
+    )
+
+
+def _last(
+    page: context.PageContext,
+    job: jobs.JobView,
+    known: Sequence[models.VersionRow],
+    labels: label_set.LabelSet,
+) -> None:
+    st.subheader("Last training", divider="gray")
+    jobs.ended(job)
+    made = next((row for row in known if row.number == job.result.get("version")), None)
+    current = next((row for row in known if row.state == "current"), None)
+    if made is not None:
+        versions.verdict(page, made, current, labels)
+    _curves(page, job.id)
+
+
+main()
