@@ -1,0 +1,52 @@
+/** What the card needs of the browser: storage, keys for decisions, the server's pulse, room. */
+
+const PING_MS = 2500;
+
+/** localStorage, or null where the browser forbids it. */
+export function browserStorage() {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** A key for one decision. randomUUID needs https or localhost; the fallback is as long. */
+export function newKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Whether the server answers. Any path answers 200, so the body is read. */
+export async function reachable(base) {
+  try {
+    const path = `${base ? `/${base}` : ""}/_stcore/health`;
+    const signal = AbortSignal.timeout(PING_MS);
+    const response = await fetch(path, { cache: "no-store", signal });
+    return response.ok && (await response.text()).trim() === "ok";
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a dialog or an open menu of the page outside the card has the person's attention. */
+export function elsewhereOpen() {
+  return document.querySelector('[data-testid="stDialog"], [role="listbox"]') !== null;
+}
+
+/** Tell the style sheet how much height is left below the card's top, so that nothing scrolls. */
+export function fitToWindow(section, signal) {
+  const measure = () => {
+    const top = section.getBoundingClientRect().top;
+    if (top >= 0) section.style.setProperty("--room", `${Math.round(window.innerHeight - top)}px`);
+  };
+  window.addEventListener("resize", measure, { signal });
+  measure();
+  return measure;
+}
+
+/** Whether an element that has the focus uses Enter itself. */
+export function isButton(element) {
+  return element instanceof Element && element.matches("button, a, summary, [role=button]");
+}

@@ -1,0 +1,280 @@
+/** The card: wires state, screen, keys, storage and server together. */
+
+import { absorb, adopt, log, show, undo } from "./history.js";
+import { answer, current, goOn, initial, isFlagged, itemId, receive, walk } from "./state.js";
+import { browserStorage, elsewhereOpen, fitToWindow, isButton, newKey, reachable } from "./browser.js";
+import { actionOf, takesText } from "./keys.js";
+import { makeKeep } from "./keep.js";
+import { makeStopwatch } from "./stopwatch.js";
+import { makeSync } from "./sync.js";
+import { buildLabels, buildPanels, drawCard, drawLabels, drawLog, drawTop, refsOf } from "./view.js";
+
+const FLASH_MS = 120;
+const PANEL_ACTS = new Set(["close", "guide", "keys"]);
+// One card for each place in the page; Streamlit calls mount() again with each new `data`.
+const cards = new WeakMap();
+
+/** Called by Streamlit at the first drawing and after each run of the server's script. */
+export default function mount({ data, parentElement, setStateValue }) {
+  if (!data) return undefined;
+  let card = cards.get(parentElement);
+  if (card && card.scope !== data.scope) {
+    card.destroy();
+    card = undefined;
+  }
+  card ??= new Card(parentElement, data);
+  cards.set(parentElement, card);
+  card.receive(data, setStateValue);
+  const turn = card.turn;
+  // A cleanup may come from a drawing that a newer one has overtaken: only the newest one counts,
+  // and it waits, because the newer call may still be on its way.
+  return () =>
+    setTimeout(() => {
+      if (card.turn !== turn || cards.get(parentElement) !== card) return;
+      card.destroy();
+      cards.delete(parentElement);
+    }, 0);
+}
+
+class Card {
+  constructor(root, { scope, base }) {
+    this.root = root;
+    this.scope = scope;
+    this.base = base;
+    this.turn = 0;
+    this.seq = 0;
+    this.server = null;
+    this.onScreen = null;
+    this.drawn = "";
+    this.openPanel = null;
+    this.refs = refsOf(root);
+    this.keep = makeKeep(browserStorage(), scope);
+    this.keeps = true;
+    this.hidden = this.keep.preference("hide") === "yes";
+    this.watch = makeStopwatch(() => performance.now(), () => document.hidden);
+    this.state = initial(this.keep.load());
+    this.send = () => {};
+    this.sync = makeSync({
+      send: (outbox) => this.send(outbox),
+      ping: () => reachable(this.base),
+      said: () => this.drawTop(),
+      outbox: () => this.state.outbox,
+      now: () => performance.now(),
+      timers: { set: (work, ms) => setTimeout(work, ms), clear: (id) => clearTimeout(id) },
+    });
+    this.listen();
+    this.refs.hide.setAttribute("aria-pressed", String(this.hidden));
+    this.refs.last.open = window.innerWidth >= 900;
+  }
+
+  listen() {
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    const on = (target, name, work) => target.addEventListener(name, work, { signal });
+    on(window, "keydown", (event) => this.onKey(event));
+    on(window, "storage", (event) => this.onStorage(event));
+    on(window, "online", () => this.onOnline());
+    on(window, "offline", () => this.sync.offline());
+    on(document, "visibilitychange", () => this.watch.change());
+    on(this.root, "click", (event) => this.onClick(event));
+    on(this.refs.comment, "submit", (event) => this.onComment(event));
+    this.measure = fitToWindow(this.refs.card.closest(".relabel"), signal);
+  }
+
+  destroy() {
+    this.listening.abort();
+    this.sync.stop();
+  }
+
+  /** Take in what the server sent, and tell what it still lacks. */
+  receive(data, setStateValue) {
+    this.turn += 1;
+    // Only what the server reads travels; the texts stay here.
+    this.send = (outbox) =>
+      setStateValue("outbox", outbox.map(({ text: _text, ...rest }) => rest));
+    this.base = data.base;
+    const restarted = this.server !== data.server;
+    this.server = data.server;
+    const before = this.state.outbox;
+    this.state = receive(this.state, data);
+    const left = new Set(this.state.outbox.map((one) => one.key));
+    this.keep.drop(before.filter((one) => !left.has(one.key)).map((one) => one.key));
+    const drawn = JSON.stringify([data.labels, data.guidelines]);
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      buildLabels(this.refs, this.state.labels);
+      buildPanels(this.refs, this.state.labels, data.guidelines ?? "");
+    }
+    this.sync.heard(restarted);
+    this.draw();
+    this.measure();
+  }
+
+  draw() {
+    const item = current(this.state);
+    const id = item ? itemId(item) : null;
+    drawCard(this.refs, this.state, this.hidden);
+    drawLabels(this.refs, this.state, this.hidden);
+    this.drawTop();
+    drawLog(this.refs, this.state);
+    if (id === this.onScreen) return;
+    this.onScreen = id;
+    this.watch.restart();
+    this.closeComment();
+  }
+
+  drawTop() {
+    drawTop(this.refs, this.state, this.sync.word(), this.keeps);
+  }
+
+  goTo(state) {
+    this.state = state;
+    this.draw();
+  }
+
+  stamp() {
+    this.seq += 1;
+    return {
+      key: newKey(),
+      at: Date.now(),
+      seq: this.seq,
+      seconds: this.watch.seconds(),
+      shown: this.suggestion() !== null,
+    };
+  }
+
+  /** The suggestion that the person sees, or null. */
+  suggestion() {
+    const item = current(this.state);
+    return item && !item.blind && !this.hidden ? (item.suggestion ?? null) : null;
+  }
+
+  /** The answer is kept in the browser before anything else happens with it. */
+  decide([next, made]) {
+    if (!made) return;
+    this.keeps = this.keep.put(made);
+    this.goTo(next);
+    this.sync.push();
+  }
+
+  act({ act, label, key }) {
+    const { state } = this;
+    const acts = {
+      label: () => this.choose(label),
+      accept: () => this.accept(),
+      skip: () => this.decide(answer(state, { kind: "skip" }, this.stamp())),
+      flag: () => this.decide(answer(state, { kind: "flag", on: !isFlagged(state) }, this.stamp())),
+      comment: () => this.openComment(),
+      undo: () => this.decide(undo(state, this.stamp())),
+      back: () => this.goTo(walk(state, -1)),
+      forward: () => this.goTo(walk(state, 1)),
+      goOn: () => this.goTo(goOn(state)),
+      revise: () => this.revise(key),
+      hide: () => this.toggleSuggestions(),
+      guide: () => this.togglePanel(this.refs.guide),
+      keys: () => this.togglePanel(this.refs.keys),
+      close: () => this.closePanel(),
+      reload: () => window.location.reload(),
+    };
+    acts[act]?.();
+  }
+
+  choose(label) {
+    if (!current(this.state) || this.state.goalReached) return;
+    this.flash(label);
+    this.decide(answer(this.state, { kind: "label", label }, this.stamp()));
+  }
+
+  accept() {
+    if (this.state.goalReached) this.goTo(goOn(this.state));
+    else if (this.suggestion()) this.choose(this.suggestion().label);
+  }
+
+  revise(key) {
+    const entry = log(this.state).find((one) => one.key === key);
+    if (entry) this.goTo(show(this.state, entry));
+  }
+
+  toggleSuggestions() {
+    this.hidden = !this.hidden;
+    this.keep.prefer("hide", this.hidden ? "yes" : "no");
+    this.refs.hide.setAttribute("aria-pressed", String(this.hidden));
+    this.draw();
+  }
+
+  flash(value) {
+    const button = [...this.refs.labels.children].find((one) => one.dataset.label === value);
+    if (!button) return;
+    button.classList.add("pressed");
+    setTimeout(() => button.classList.remove("pressed"), FLASH_MS);
+  }
+
+  togglePanel(panel) {
+    const same = this.openPanel?.panel === panel;
+    this.closePanel();
+    if (same) return;
+    this.openPanel = { panel, before: this.root.activeElement };
+    panel.hidden = false;
+    panel.querySelector("button").focus();
+  }
+
+  closePanel() {
+    if (!this.openPanel) return;
+    this.openPanel.panel.hidden = true;
+    this.openPanel.before?.focus();
+    this.openPanel = null;
+  }
+
+  openComment() {
+    const item = current(this.state);
+    if (!item || this.state.goalReached) return;
+    this.refs.comment.hidden = false;
+    this.refs.commentText.value = this.state.marks[item.tweet_id]?.comment ?? "";
+    this.refs.commentText.focus();
+  }
+
+  closeComment() {
+    if (this.refs.comment.hidden) return;
+    this.refs.comment.hidden = true;
+    this.refs.tweet.focus({ preventScroll: true });
+  }
+
+  onKey(event) {
+    const from = event.composedPath()[0];
+    if (from === this.refs.commentText && event.key === "Escape") this.closeComment();
+    const where = { typing: takesText(from), onButton: isButton(from) };
+    const known = actionOf(event, this.state.labels, where);
+    if (!known || (this.openPanel && !PANEL_ACTS.has(known.act))) return;
+    if (!this.root.contains(from) && elsewhereOpen()) return;
+    event.preventDefault();
+    this.act(known);
+  }
+
+  onClick(event) {
+    const button = event.target.closest("[data-act]");
+    if (event.target === this.openPanel?.panel) this.closePanel();
+    if (!button) return;
+    // A click leaves no focus behind, or the next Enter would press this button again.
+    if (event.detail > 0) button.blur();
+    this.act(button.dataset);
+  }
+
+  onComment(event) {
+    event.preventDefault();
+    const comment = this.refs.commentText.value.trim();
+    this.closeComment();
+    if (comment) this.decide(answer(this.state, { kind: "comment", comment }, this.stamp()));
+  }
+
+  onStorage(event) {
+    const other = this.keep.fromEvent(event);
+    if (other) this.goTo(absorb(this.state, other));
+  }
+
+  /** The network is back: also what other tabs of this person have left is sent. */
+  onOnline() {
+    this.state = adopt(this.state, this.keep.load());
+    this.drawTop();
+    this.sync.online();
+  }
+}

@@ -1,0 +1,220 @@
+/** From state to screen. Reads the state, writes the DOM; decides nothing. */
+
+import { fillGuidelines, fillTweet, percent } from "./text.js";
+import { current, doneToday, isFlagged, standing } from "./state.js";
+import { log } from "./history.js";
+
+const KEYS = [
+  ["Enter", "accept the suggestion"],
+  ["S", "skip: no answer from me"],
+  ["F", "flag for the reviewers; again takes it back"],
+  ["M", "comment"],
+  ["Z", "undo, as many steps as you like"],
+  ["← →", "walk back and forward"],
+  ["H", "hide or show suggestions"],
+  ["G", "guidelines"],
+  ["?", "these keys"],
+];
+// A repeat of one's own tweet is drawn at random and must not be told from other random ones.
+const REASONS = {
+  least_confident: "least sure",
+  margin: "close call",
+  entropy: "least sure",
+  random: "random",
+  repeat: "random",
+  assigned: "assigned to you",
+  unpredicted: "not predicted yet",
+};
+const LOG_LENGTH = 12;
+const SHORT = 90;
+
+/** The elements named by data-ref, by name. */
+export function refsOf(root) {
+  const found = {};
+  root.querySelectorAll("[data-ref]").forEach((element) => {
+    found[element.dataset.ref] = element;
+  });
+  return found;
+}
+
+/** A new element with a class and a text. */
+export function make(tag, name = "", text = "") {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text) element.textContent = text;
+  return element;
+}
+
+/** Build the label buttons anew; done when the label set changes, not for each tweet. */
+export function buildLabels(refs, labels) {
+  const buttons = labels.map((label) => {
+    const button = make("button", "label");
+    button.type = "button";
+    button.dataset.act = "label";
+    button.dataset.label = label.value;
+    button.title = label.description;
+    button.style.setProperty("--label", label.color);
+    const bar = make("span", "bar");
+    bar.append(make("span", "fill"));
+    button.append(make("kbd", "", label.hotkey), make("span", "name", label.name));
+    button.append(bar, make("span", "share"), make("span", "note"));
+    return button;
+  });
+  refs.labels.replaceChildren(...buttons);
+  refs.labels.style.setProperty("--rows", Math.max(1, labels.length));
+}
+
+/** Fill the guidelines panel and the list of keys. */
+export function buildPanels(refs, labels, guidelines) {
+  const terms = labels.flatMap((label) => {
+    const term = make("dt", "term", label.name);
+    term.style.setProperty("--label", label.color);
+    term.prepend(make("span", "swatch"));
+    return [term, make("dd", "", label.description || "No description yet.")];
+  });
+  refs.guideLabels.replaceChildren(...terms);
+  fillGuidelines(refs.guideText, guidelines);
+  const keys = labels.filter((label) => label.hotkey).map((label) => [label.hotkey, label.name]);
+  const rows = [...keys, ...KEYS].flatMap(([key, what]) => {
+    const term = make("dt");
+    term.append(...key.split(" ").map((one) => make("kbd", "", one)));
+    return [term, make("dd", "", what)];
+  });
+  refs.keyList.replaceChildren(...rows);
+}
+
+/** The tweet's card: its text and what is known of it, or the state that stands in its place. */
+export function drawCard(refs, state, hidden) {
+  const item = state.goalReached ? null : current(state);
+  refs.tweet.hidden = !item;
+  refs.state.hidden = Boolean(item);
+  refs.card.classList.toggle("blank", !item);
+  if (!item) {
+    refs.chips.replaceChildren();
+    refs.reason.textContent = "";
+    drawPause(refs, state);
+    return;
+  }
+  if (refs.tweet.dataset.of !== String(item.tweet_id) || refs.tweet.textContent !== item.text) {
+    refs.tweet.dataset.of = String(item.tweet_id);
+    fillTweet(refs.tweet, item.text);
+    refs.tweet.scrollTop = 0;
+  }
+  refs.chips.replaceChildren(...chipsOf(state, item).map((text) => make("span", "chip", text)));
+  refs.reason.textContent = item.blind || hidden ? "" : (REASONS[item.reason] ?? "");
+}
+
+function chipsOf(state, item) {
+  const chips = [];
+  if (item.is_retweet) chips.push("RT");
+  if (item.group_size > 1) {
+    chips.push(`stands for ${item.group_size.toLocaleString("en")} tweets`);
+  }
+  if (item.cut_off) chips.push("text cut off");
+  if (isFlagged(state)) chips.push("flagged");
+  const comment = state.marks[item.tweet_id]?.comment;
+  if (comment) chips.push(`“${shorten(comment, 40)}”`);
+  return chips;
+}
+
+function drawPause(refs, state) {
+  const { title, text, button, act } = pauseOf(state);
+  refs.stateTitle.textContent = title;
+  refs.stateText.textContent = text;
+  refs.stateButton.hidden = !button;
+  refs.stateButton.textContent = button ?? "";
+  refs.stateButton.dataset.act = act ?? "";
+}
+
+function pauseOf(state) {
+  if (!state.ready) return { title: "", text: "Fetching tweets" };
+  if (state.labels.length === 0) {
+    const text = "Add labels on the Settings page; then tweets appear here.";
+    return { title: "This project has no labels", text };
+  }
+  if (state.goalReached) {
+    const title = `${doneToday(state).toLocaleString("en")} today: the goal is reached`;
+    return { title, text: "A good place for a break. Enter goes on.", button: "Go on", act: "goOn" };
+  }
+  if (state.outbox.length > 0 && !state.empty) {
+    return { title: "Fetching more tweets", text: "Your answers are kept meanwhile." };
+  }
+  return { title: "Nothing left to ask", text: state.empty || "Every tweet has its answers." };
+}
+
+/** The bars: probabilities where a suggestion may be seen, empty otherwise. */
+export function drawLabels(refs, state, hidden) {
+  const item = state.goalReached ? null : current(state);
+  const seen = item && !item.blind && !hidden ? item.suggestion : null;
+  const given = standing(state);
+  for (const button of refs.labels.children) {
+    const value = button.dataset.label;
+    const share = seen ? (seen.probabilities[value] ?? 0) : null;
+    const suggested = Boolean(seen) && seen.label === value;
+    const mine = given?.kind === "label" && given.label === value;
+    const [kbd, name, bar, number, note] = button.children;
+    bar.firstChild.style.transform = `scaleX(${share ?? 0})`;
+    number.textContent = share === null ? "" : percent(share);
+    note.textContent = mine ? "your answer" : suggested ? "suggested, Enter accepts" : "";
+    button.classList.toggle("suggested", suggested);
+    button.classList.toggle("mine", mine);
+    button.disabled = !item;
+    const parts = [`Label ${name.textContent}`, kbd.textContent && `key ${kbd.textContent}`];
+    parts.push(number.textContent, suggested && "suggested", mine && "your answer");
+    button.setAttribute("aria-label", parts.filter(Boolean).join(", "));
+  }
+  refs.flag.setAttribute("aria-pressed", String(Boolean(isFlagged(state))));
+}
+
+/** Counters, the saved state and the calm line for what was refused. */
+export function drawTop(refs, state, word, keeps) {
+  const counters = state.counters;
+  const waiting = state.outbox.length;
+  refs.done.textContent = doneToday(state).toLocaleString("en");
+  refs.rateBox.hidden = !(counters.per_hour > 0);
+  refs.rate.textContent = Math.round(counters.per_hour ?? 0).toLocaleString("en");
+  refs.left.textContent = Math.max(0, counters.left - Math.max(0, state.answered)).toLocaleString("en");
+  const agreement = counters.agreement_with_model;
+  refs.agreeBox.hidden = agreement === null || agreement === undefined;
+  refs.agree.textContent = refs.agreeBox.hidden ? "" : percent(agreement);
+  const kept = `${waiting} ${waiting === 1 ? "answer" : "answers"} kept ${keeps ? "here" : "in this tab only"}`;
+  const said = {
+    saved: "saved ✓",
+    saving: "saving",
+    slow: `not saved yet – ${kept}`,
+    stuck: `not saved yet – ${kept}`,
+    offline: waiting > 0 ? `offline – ${kept}` : "offline",
+  };
+  refs.saved.textContent = state.ready ? said[word] : "";
+  refs.saved.parentElement.dataset.word = word;
+  refs.reload.hidden = word !== "stuck";
+  refs.notice.textContent = state.notice?.text ?? "";
+}
+
+/** The last answers, each with a button to revise it. */
+export function drawLog(refs, state) {
+  const names = new Map(state.labels.map((label) => [label.value, label]));
+  const rows = log(state).slice(0, LOG_LENGTH).map((entry) => {
+    const row = make("li", entry.waiting ? "waiting" : "");
+    const label = names.get(entry.label);
+    const word = make("span", "given", label ? label.name : (entry.label ?? entry.kind));
+    word.style.setProperty("--label", label?.color ?? "transparent");
+    word.prepend(make("span", "swatch"));
+    const text = make("span", "text", shorten(entry.text ?? "", SHORT));
+    text.dir = "auto";
+    const again = make("button", "again", "↺");
+    again.type = "button";
+    again.dataset.act = "revise";
+    again.dataset.key = entry.key;
+    again.setAttribute("aria-label", `Show this tweet again: ${shorten(entry.text ?? "", 40)}`);
+    row.append(word, text, again);
+    return row;
+  });
+  refs.log.replaceChildren(...rows);
+  refs.last.classList.toggle("none", rows.length === 0);
+}
+
+function shorten(text, length) {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= length ? line : `${line.slice(0, length - 1).trimEnd()}…`;
+}
