@@ -67,7 +67,8 @@ def run_command(
 ) -> int:
     """Run a command and print its result: as one JSON object with --json, else as `show` says.
 
-    expected: further error classes whose message is meant for people. Returns the exit code.
+    expected: further error classes whose message is meant for people. Returns the exit code; a
+    result that says "ok": false is printed, and counts as failed.
     """
     refusals: tuple[type[Exception], ...] = (StoreError, *expected)
     try:
@@ -85,7 +86,7 @@ def run_command(
         say(f"the system refused: {error}")
         return 1
     print(json.dumps(result, ensure_ascii=False) if arguments.json else show(result))
-    return 0
+    return 0 if result.get("ok", True) else 1
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -201,8 +201,13 @@ def anything_due(*, session: Session) -> bool:
     """Tell whether a job waits in the queue or a running one has lost its process."""
     if session.scalars(select(Job.id).where(Job.state == "queued").limit(1)).first():
         return True
+    return bool(stale_jobs(session=session))
+
+
+def stale_jobs(*, session: Session) -> list[int]:
+    """Return the numbers of running jobs whose process is gone."""
     running = session.scalars(select(Job).where(Job.state == "running"))
-    return any(_is_lost(job, now()) for job in running)
+    return [job.id for job in running if _is_lost(job, now())]
 
 
 def reap_lost(*, session: Session, at: datetime | None = None) -> list[int]:

@@ -61,3 +61,14 @@ def insert_or_find(table: Table, row: Row, *, session: Session, key: str) -> tup
         return int(made), True
     found = session.execute(table.select().where(table.c[key] == row[key])).one()
     return int(found.id), False
+
+
+def insert_or_skip(
+    table: Table, rows: Sequence[Row], *, session: Session, key: Sequence[str]
+) -> list[int]:
+    """Insert the rows whose unique `key` is not taken; return the ids of those that went in."""
+    if not rows:
+        return []
+    statement = _insert(table, session.get_bind().dialect).values(list(rows))
+    made = statement.on_conflict_do_nothing(index_elements=list(key)).returning(table.c.id)
+    return [int(number) for number in session.scalars(made)]

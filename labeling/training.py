@@ -8,9 +8,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from db import jobs
-from db.projects import current_model, labels_of
+from db.projects import labels_of
 from db.runs import epochs_of, latest_run, steps_of
-from db.schema import Job, Project, Run
+from db.schema import Job, ModelVersion, Project, Run
 from db.sessions import reading
 from db.settings import Settings
 from db.training_data import answers_since, gold_counts
@@ -63,15 +63,18 @@ def overview(project: Project, *, session: Session) -> TrainingOverview:
     return TrainingOverview(
         counts=counts,
         new_answers=answers_since(project.id, since, session=session),
-        since_version=_version_of(last, project, session=session),
+        since_version=_version_of(last, session=session),
         rate=_rates(project.id, session=session),
         problems=_problems(project, counts, session=session),
     )
 
 
-def _version_of(run: Run | None, project: Project, *, session: Session) -> int | None:
-    current = current_model(project, session=session)
-    return None if run is None or current is None else current.number
+def _version_of(run: Run | None, *, session: Session) -> int | None:
+    if run is None:
+        return None
+    return session.scalars(
+        select(ModelVersion.number).where(ModelVersion.run_id == run.id)
+    ).one_or_none()
 
 
 def _rates(project_id: int, *, session: Session) -> dict[str, float]:
