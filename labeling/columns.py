@@ -59,6 +59,15 @@ class ColumnChoice:
             )
 
 
+@dataclass(frozen=True)
+class ColumnWish:
+    """What a person said about the columns; None is left to be guessed from the header."""
+
+    text: str | None = None
+    id: str | None = None
+    label: str | None = None
+
+
 def guess(header: Sequence[str], known: Mapping[str, Any] | None = None) -> dict[str, str | None]:
     """Return the likely columns {"text", "id", "label"}; None where nothing fits.
 
@@ -75,19 +84,14 @@ def guess(header: Sequence[str], known: Mapping[str, Any] | None = None) -> dict
 
 
 def choose(
-    header: Sequence[str],
-    *,
-    text: str | None = None,
-    id: str | None = None,
-    label: str | None = None,
-    known: Mapping[str, Any] | None = None,
+    header: Sequence[str], wish: ColumnWish, known: Mapping[str, Any] | None = None
 ) -> ColumnChoice:
     """Return the columns asked for, the rest guessed.
 
     Raises ImportRefused when a column is missing or cannot be guessed.
     """
     guessed = guess(header, known)
-    chosen = {"text": text or guessed["text"], "id": id or guessed["id"]}
+    chosen = {"text": wish.text or guessed["text"], "id": wish.id or guessed["id"]}
     for role, name in chosen.items():
         if name is None:
             raise ImportRefused(
@@ -97,7 +101,7 @@ def choose(
                 column=role,
             )
     guessed_label = guessed["label"] if guessed["label"] not in chosen.values() else None
-    choice = ColumnChoice(str(chosen["text"]), str(chosen["id"]), label or guessed_label)
+    choice = ColumnChoice(str(chosen["text"]), str(chosen["id"]), wish.label or guessed_label)
     choice.check(header)
     return choice
 

@@ -19,6 +19,7 @@ from db.sessions import reading, writing
 from db.types import now
 from labeling.columns import (
     ColumnChoice,
+    ColumnWish,
     choose,
     extra_columns,
     guess,
@@ -117,7 +118,7 @@ def import_file(
     *,
     engine: Engine,
     project_name: str,
-    columns: ColumnChoice | None = None,
+    columns: ColumnChoice | ColumnWish | None = None,
     file_name: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -126,8 +127,8 @@ def import_file(
 ) -> ImportReport:
     """Bring a file into a project and report what became of its rows.
 
-    columns: None means guessed from the header. file_name: the name to remember, the path's own
-    by default. on_progress(bytes done, bytes in all).
+    columns: what is not said is guessed from the header. file_name: the name to remember, the
+    path's own by default. on_progress(bytes done, bytes in all).
     Raises ImportRefused, with nothing stored, when the file as such or every single row of it is
     unusable; NotFoundError for an unknown project; Cancelled when `should_stop` said so: then
     the chunks so far stay, and the same call goes on behind them.
@@ -135,8 +136,11 @@ def import_file(
     with reading(engine) as session:
         known = dict(get_project(project_name, session=session).source_columns)
     facts = inspect(path, encoding=encoding)
-    chosen = columns or choose(facts.header, known=known)
-    chosen.check(facts.header)
+    if isinstance(columns, ColumnChoice):
+        columns.check(facts.header)
+        chosen = columns
+    else:
+        chosen = choose(facts.header, columns or ColumnWish(), known)
     name = file_name or path.name
     with writing(engine) as session:
         project = get_project(project_name, session=session)
