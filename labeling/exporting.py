@@ -53,7 +53,7 @@ def export(
     format: str = "csv",
     rows: str = "gold",
     raw: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
     should_stop: Callable[[], bool] | None = None,
     annotator_id: int | None = None,
 ) -> ExportReport:

@@ -120,7 +120,7 @@ def import_file(
     project_name: str,
     columns: ColumnChoice | ColumnWish | None = None,
     file_name: str | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
     should_stop: Callable[[], bool] | None = None,
     annotator_id: int | None = None,
     encoding: str | None = None,
@@ -155,7 +155,7 @@ def import_file(
 def _run(
     plan: _Plan,
     engine: Engine,
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[int, int], object],
     should_stop: Callable[[], bool] | None,
 ) -> None:
     facts, done = plan.facts, plan.rows_before
