@@ -20,7 +20,28 @@ SEED = 0
 RETWEETS = 0.6  # as in real corpora on this subject
 LABELLED = 0.2
 LABELS = ("-1", "0", "1", "2")
-_SYLLABLES = "ba ce di fo gu ha ki lo mu ne pa qui ro sa te vi wo xe yu za".split()
+_SYLLABLES = [
+    "ba",
+    "ce",
+    "di",
+    "fo",
+    "gu",
+    "ha",
+    "ki",
+    "lo",
+    "mu",
+    "ne",
+    "pa",
+    "qui",
+    "ro",
+    "sa",
+    "te",
+    "vi",
+    "wo",
+    "xe",
+    "yu",
+    "za",
+]
 MEGABYTE = 1 << 20
 
 
