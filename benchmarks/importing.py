@@ -20,35 +20,15 @@ SEED = 0
 RETWEETS = 0.6  # as in real corpora on this subject
 LABELLED = 0.2
 LABELS = ("-1", "0", "1", "2")
-_SYLLABLES = [
-    "ba",
-    "ce",
-    "di",
-    "fo",
-    "gu",
-    "ha",
-    "ki",
-    "lo",
-    "mu",
-    "ne",
-    "pa",
-    "qui",
-    "ro",
-    "sa",
-    "te",
-    "vi",
-    "wo",
-    "xe",
-    "yu",
-    "za",
-]
+_CONSONANTS, _VOWELS = "bcdfghklmnprstvwxz", "aeiou"
 MEGABYTE = 1 << 20
 
 
 def generate(path: Path, rows: int) -> None:
     """Write tweets of about 14 words; retweets are cut off, and few originals get most of them."""
     draw = random.Random(SEED)
-    words = ["".join(draw.choices(_SYLLABLES, k=draw.randint(1, 4))) for _ in range(20_000)]
+    syllables = [first + second for first in _CONSONANTS for second in _VOWELS]
+    words = ["".join(draw.choices(syllables, k=draw.randint(1, 4))) for _ in range(20_000)]
     originals: list[str] = []
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
