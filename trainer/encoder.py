@@ -1,0 +1,68 @@
+"""The frozen encoder: texts in, vectors out. What probes, zero-shot and the cache stand on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainer.base_model import BaseModel, find_base_model, load_encoder, load_tokenizer
+from trainer.batching import Batch, TextMapper, longest_allowed
+from trainer.network import read
+from trainer.precision import device, limit_threads, uses_bf16
+
+
+class Encoder:
+    """A base model with its tokenizer. sha256 names its exact bytes; width: of its vectors."""
+
+    def __init__(self, base: BaseModel, model: torch.nn.Module, tokenizer: Any) -> None:
+        self.base = base
+        self.model = model
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def load(
+        cls, base_model: str, *, precision: str = "auto", threads: int | None = None
+    ) -> "Encoder":
+        """Find, check and load a base model. Raises BaseModelError."""
+        limit_threads(threads)
+        base = find_base_model(base_model)
+        model = load_encoder(base.directory, base.config).to(device())
+        if uses_bf16(precision):
+            model = model.to(torch.bfloat16)
+        return cls(base, model, load_tokenizer(base.directory, base.config))
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the base model's weights, configuration and tokenizer together."""
+        return self.base.sha256
+
+    @property
+    def width(self) -> int:
+        """Coordinates of a vector."""
+        return int(self.base.config["hidden_size"])
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        max_length: int = 96,
+        pooling: str = "mean",
+        on_progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> NDArray[np.float32]:
+        """Vectors (n, width) float32: pooled ("mean" or "cls"), then `heads.normalised`.
+
+        Every vector has mean 0 and variance 1 over its coordinates, so its length is
+        sqrt(width) and a cosine is a dot product over width. Raises Cancelled.
+        """
+        mapper = TextMapper(
+            self.tokenizer, longest_allowed(self.base.config, max_length), self.width
+        )
+
+        @torch.inference_mode()
+        def compute(batch: Batch) -> torch.Tensor:
+            return read(self.model, batch.to(device()), pooling)
+
+        return mapper(texts, compute, on_progress=on_progress, should_stop=should_stop)

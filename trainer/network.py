@@ -1,0 +1,82 @@
+"""The network: an encoder, what is read from it, and a head. Texts' tokens in, logits out."""
+
+import torch
+from torch import nn
+
+from trainer.batching import Batch
+from trainer.config import TrainConfig
+from trainer.errors import ConfigError
+from trainer.heads import HeadShape, build_head, mean_pooled, normalised
+
+READINGS = ("mean", "cls", "pooler")
+
+
+def reading_of(config: TrainConfig) -> str:
+    """What the head reads: mean (of the tokens), cls (its state), or pooler (BERT's own).
+
+    A fine-tuned model with cls pooling is plain BertForSequenceClassification, pooler and all;
+    a probe reads the state below the pooler, which no pre-training of ours has shaped.
+    """
+    if config.pooling == "cls" and config.kind == "fine_tuned":
+        return "pooler"
+    return config.pooling
+
+
+def read(encoder: nn.Module, batch: Batch, reading: str) -> torch.Tensor:
+    """The texts' vectors (n, width), in the encoder's own precision."""
+    outputs = encoder(input_ids=batch.ids, attention_mask=batch.mask)
+    if reading == "pooler":
+        vectors: torch.Tensor = outputs.pooler_output
+        return vectors
+    hidden = outputs.last_hidden_state
+    if reading == "cls":
+        return normalised(hidden[:, 0].float())
+    mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
+    return normalised(mean_pooled(hidden.float(), mask))
+
+
+class TextClassifier(nn.Module):
+    """Encoder and head. The head always works in float32, whatever the encoder works in."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Sequential, reading: str) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.reading = reading
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Logits (n, labels) float32."""
+        logits: torch.Tensor = self.head(read(self.encoder, batch, self.reading).float())
+        return logits
+
+
+def build_classifier(encoder: nn.Module, config: TrainConfig, labels: int) -> TextClassifier:
+    """A classifier with a new head; its first weights follow from config.seed alone."""
+    shape = HeadShape.from_config(config, width=encoder.config.hidden_size, labels=labels)  # type: ignore[union-attr, arg-type]
+    generator = torch.Generator().manual_seed(config.seed)
+    return TextClassifier(encoder, build_head(shape, generator=generator), reading_of(config))
+
+
+def choose_trained(classifier: TextClassifier, config: TrainConfig) -> list[nn.Parameter]:
+    """Freeze what config.trained_layers leaves out; return what is trained.
+
+    Half of the bundled model's weights are its embedding table, of which a step touches a few
+    rows; leaving it out spares the optimiser that half.
+    """
+    encoder = classifier.encoder
+    layers = list(encoder.encoder.layer)  # type: ignore[union-attr, arg-type]
+    encoder.requires_grad_(config.trained_layers == "all")
+    if config.trained_layers == "no_embeddings":
+        encoder.requires_grad_(True)
+        encoder.embeddings.requires_grad_(False)
+    elif config.trained_layers == "last_k":
+        if config.last_k > len(layers):
+            raise ConfigError(
+                f"last_k is {config.last_k}, but {config.base_model} has {len(layers)} layers"
+            )
+        for layer in layers[-config.last_k :]:
+            layer.requires_grad_(True)
+    pooler = getattr(encoder, "pooler", None)
+    if pooler is not None:  # shaped by the head's task alone, so it goes with the head
+        pooler.requires_grad_(classifier.reading == "pooler")
+    return [weight for weight in classifier.parameters() if weight.requires_grad]
