@@ -22,7 +22,7 @@ TITLES = {
 
 def main() -> None:
     """Draw the frame and the page that the address names."""
-    st.set_page_config(page_title="Relabel", page_icon=":material/label:", layout="wide")
+    st.set_page_config(page_title="Relabel", page_icon="labeling/pages/mark.svg", layout="wide")
     pages = [
         st.Page(PAGES / f"{name}.py", title=title, url_path=name, default=name == "label")
         for name, title in TITLES.items()

@@ -11,6 +11,7 @@ from labeling.columns import ColumnChoice
 from labeling.errors import ImportRefused, LabelingError
 from labeling.exporting import export
 from labeling.importing import import_file
+from labeling.prelabel import ensure_classifier
 from trainer.job import JobContext, run_job
 
 
@@ -20,6 +21,7 @@ def import_handler(context: JobContext) -> dict[str, Any]:
     params: path (relative to the data directory), file_name (the uploader's name for it),
     columns ({"text", "id", "label"}), encoding or None, annotator_id or None.
     Returns the import's report. A resumed job goes on behind the last chunk that was committed.
+    Then it sees that there is a classifier, so that nobody has to wait for it with a page open.
     """
     params = context.params
     columns = params.get("columns")
@@ -34,6 +36,7 @@ def import_handler(context: JobContext) -> dict[str, Any]:
         annotator_id=params.get("annotator_id"),
         encoding=params.get("encoding"),
     )
+    ensure_classifier(context.engine, context.settings, context.project_id)
     return report.to_json()
 
 

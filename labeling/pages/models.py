@@ -7,7 +7,7 @@ import streamlit as st
 from db import projects
 from db.sessions import reading
 from labeling import models
-from labeling.pages.parts import charts, context, jobs, label_set, resources, versions
+from labeling.pages.parts import charts, context, jobs, label_set, resources, tables, versions
 from labeling.pages.parts.wording import KINDS, counted, moment, time_zone
 from trainer.metrics import Metrics
 
@@ -34,7 +34,7 @@ def main() -> None:
         jobs.watch(job.id)
     st.dataframe(
         versions.table(known),
-        height=min(38 + 35 * len(known), 260),
+        height=tables.height(len(known), 6),
         hide_index=True,
         column_config={
             "Version": st.column_config.NumberColumn(width="small"),
@@ -113,7 +113,7 @@ def _charts(metrics: Metrics, labels: label_set.LabelSet) -> None:
     st.dataframe(
         versions.label_table(metrics, labels),
         hide_index=True,
-        height=38 + 35 * len(metrics.labels),
+        height=tables.height(len(metrics.labels)),
     )
 
 

@@ -7,10 +7,9 @@ import streamlit as st
 from db import projects
 from db.sessions import reading, writing
 from labeling import creating, status
-from labeling.pages.parts import context, errors, label_editor, resources, session_keys
+from labeling.pages.parts import context, errors, label_editor, resources, session_keys, upload
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted
-from trainer import job
 
 EXAMPLE_FILE = Path("examples/climate_example.csv")
 EXAMPLE_NAME = "Climate example"
@@ -72,16 +71,9 @@ def _bring_in_example() -> None:
     with writing(resources.engine()) as session:
         made = creating.create_project(EXAMPLE_NAME, session=session, template="climate")
         project_id = made.id
-    params = {"path": str(EXAMPLE_FILE.resolve()), "file_name": EXAMPLE_FILE.name, "columns": None}
-    person = st.session_state.get(session_keys.ANNOTATOR)
-    job.submit(
-        resources.engine(),
-        resources.settings(),
-        project_id,
-        "import",
-        {**params, "annotator_id": person},
-        requested_by=person,
-    )
+    with EXAMPLE_FILE.open("rb") as file:
+        path = upload.keep(file)
+    upload.submit(project_id, path, EXAMPLE_FILE.name, st.session_state.get(session_keys.ANNOTATOR))
     context.choose_project(project_id, EXAMPLE_NAME)
 
 

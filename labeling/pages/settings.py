@@ -10,7 +10,7 @@ from db import projects
 from db.project_settings import GATES, QUEUE_ORDERS, ProjectSettings
 from db.sessions import reading, writing
 from labeling import creating, people
-from labeling.pages.parts import context, errors, label_editor, label_set, notice, resources
+from labeling.pages.parts import context, errors, label_editor, label_set, notice, resources, tables
 
 SHARES = {
     "validation_share": ("Validation share", 0.01, 0.4, "Of groups brought in from now on"),
@@ -78,7 +78,7 @@ def _labels(page: context.PageContext) -> None:
         key=f"settings_labels_{page.project_id}_{version}",
         num_rows="dynamic",
         hide_index=True,
-        height=38 + 35 * 7,
+        height=tables.height(7),
         column_config=label_editor.column_config(),
         disabled=not page.administers,
     )
@@ -135,7 +135,7 @@ def _people(page: context.PageContext) -> None:
         table,
         key="settings_people",
         hide_index=True,
-        height=38 + 35 * 8,
+        height=tables.height(8),
         width=560,
         column_order=["name", "role", "active"],
         column_config={
@@ -148,7 +148,10 @@ def _people(page: context.PageContext) -> None:
     if st.button("Save people", type="primary", disabled=not page.administers):
         with errors.shown():
             with writing(resources.engine()) as session:
-                wanted = [people.Person(**row) for row in edited.to_dict("records")]
+                wanted = [
+                    people.Person(*row)
+                    for row in edited[["id", "name", "role", "active"]].to_numpy().tolist()
+                ]
                 people.update_people(wanted, session=session, annotator_id=page.annotator_id)
             _saved("People saved.")
 

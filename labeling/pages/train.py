@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from db import projects
+from db.project_settings import SPLITS
 from db.sessions import reading
 from labeling import models, training
 from labeling.pages.parts import (
@@ -40,7 +41,10 @@ def main() -> None:
     _start(page, overview, base_model)
     st.subheader("What will be trained on", divider="gray")
     if any(sum(of_split.values()) for of_split in overview.counts.values()):
-        st.altair_chart(charts.label_counts(labels, overview.counts), width="content")
+        for column, split in zip(st.columns(3), SPLITS, strict=True):
+            of_split = overview.counts.get(split, {})
+            column.caption(f"{split}: {counted(sum(of_split.values()), 'gold label')}")
+            column.altair_chart(charts.shares(labels, of_split), alt=f"Labels in {split}")
         st.caption("Gold labels of people or imported ones, never predictions.")
     else:
         st.info("No tweet has a gold label yet.", icon=":material/label:")
@@ -50,11 +54,11 @@ def main() -> None:
 
 def sentence(overview: training.TrainingOverview, config: TrainConfig) -> str:
     """Say in one sentence whether a training is worth it now and how long it takes."""
+    new = counted(overview.new_answers, "new answer") if overview.new_answers else "No new answers"
     if overview.since_version is None:
-        start = f"{counted(overview.new_answers, 'answer')}, no version trained on them yet"
+        start = f"{new}, and no version yet"
     else:
-        since = f"since version {overview.since_version}"
-        start = f"{counted(overview.new_answers, 'new answer')} {since}"
+        start = f"{new} since version {overview.since_version}"
     seconds = overview.seconds_estimate(config)
     if seconds is None:
         return f"{start}."

@@ -16,7 +16,6 @@ from trainer.metrics import Metrics
 
 ACCENTS = {"light": "#4A5CC4", "dark": "#8794F0"}
 GREYS = {"light": "#5F6673", "dark": "#A3ABB8"}
-ON_ACCENT = {"light": "#FFFFFF", "dark": "#15181E"}
 INK = {"light": "#1F2430", "dark": "#E4E7EC"}
 
 
@@ -34,29 +33,6 @@ def _label_axis(labels: LabelSet, values: list[str]) -> tuple[Any, Any]:
     names = labels.names(values)
     scale = alt.Scale(domain=names, range=labels.colors(values))
     return alt.Y("label:N", sort=names, title=None), alt.Color("label:N", scale=scale, legend=None)
-
-
-def label_counts(labels: LabelSet, counts: Mapping[str, Mapping[str, int]]) -> Any:
-    """Draw tweets per label, one column of bars a split. counts: split -> label value -> tweets."""
-    rows = [
-        {"split": split, "label": labels.name(value), "tweets": of_split.get(value, 0)}
-        for split, of_split in counts.items()
-        for value in labels.values
-    ]
-    y, color = _label_axis(labels, labels.values)
-    base = alt.Chart(pd.DataFrame(rows)).encode(y=y, x=alt.X("tweets:Q", title=None, axis=None))
-    bars = base.mark_bar(height=14, cornerRadiusEnd=2).encode(
-        color=color, tooltip=["split", "label", alt.Tooltip("tweets", format=",")]
-    )
-    words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(
-        text=alt.Text("tweets:Q", format=",")
-    )
-    return (
-        (bars + words)
-        .properties(width=190, height=24 * len(labels.values))
-        .facet(column=alt.Column("split:N", sort=list(counts), title=None))
-        .resolve_scale(x="independent")
-    )
 
 
 def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
@@ -80,6 +56,11 @@ def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
     return (bars + words).properties(height=26 * len(values))
 
 
+def _epoch_axis() -> Any:
+    axis = alt.Axis(tickMinStep=0.5)
+    return alt.X("epoch:Q", title="epoch", axis=axis, scale=alt.Scale(domainMin=0))
+
+
 def losses(steps: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, Any]]) -> Any:
     """Draw training and validation loss over epochs. steps: {"step", "epoch", "loss"}."""
     rows: list[dict[str, Any]] = [
@@ -90,7 +71,7 @@ def losses(steps: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, A
         rows.append({"epoch": row["epoch"], "loss": loss, "curve": "validation"})
     names = ["training", "validation"]
     base = alt.Chart(pd.DataFrame(rows, columns=["epoch", "loss", "curve"])).encode(
-        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domainMin=0)),
+        x=_epoch_axis(),
         y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False)),
         color=alt.Color(
             "curve:N",
@@ -112,7 +93,7 @@ def macro_f1(epochs: Sequence[Mapping[str, Any]], current: float | None, number:
         if row["metrics"].get("macro_f1") is not None
     ]
     base = alt.Chart(pd.DataFrame(rows, columns=["epoch", "macro-F1"])).encode(
-        x=alt.X("epoch:Q", title="epoch", scale=alt.Scale(domainMin=0)),
+        x=_epoch_axis(),
         y=alt.Y("macro-F1:Q", title="macro-F1 (validation)", scale=alt.Scale(zero=False)),
         tooltip=[alt.Tooltip("epoch", format=".2f"), alt.Tooltip("macro-F1", format=".3f")],
     )
@@ -139,7 +120,7 @@ def confusion(metrics: Metrics, labels: LabelSet) -> Any:
                     "predicted": labels.name(predicted),
                     "count": count,
                     "share": share,
-                    "text": [f"{count:,}", f"{100 * share:.1f} %"],
+                    "shown": percent(share),
                 }
             )
     names = labels.names(metrics.labels)
@@ -149,19 +130,21 @@ def confusion(metrics: Metrics, labels: LabelSet) -> Any:
         tooltip=["gold label", "predicted", "count", alt.Tooltip("share", format=".1%")],
     )
     cells = base.mark_rect(color=accent(), cornerRadius=2).encode(
-        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None)
+        # Never darker than 0.6, so that the same ink can be read on every cell.
+        opacity=alt.Opacity(
+            "share:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.6]), legend=None
+        )
     )
-    words = base.mark_text(fontSize=12, lineHeight=15, baseline="middle", dy=-7).encode(
-        text="text:N",
-        color=alt.condition(
-            alt.datum.share > 0.5, alt.value(_pick(ON_ACCENT)), alt.value(_pick(INK))
-        ),
+    ink = _pick(INK)
+    counts = base.mark_text(fontSize=14, dy=-8, color=ink).encode(
+        text=alt.Text("count", format=",")
     )
-    return (cells + words).properties(height=54 * len(names) + 40)
+    shares_ = base.mark_text(fontSize=11, dy=9, color=ink).encode(text="shown:N")
+    return (cells + counts + shares_).properties(height=54 * len(names) + 40)
 
 
 def label_scores(metrics: Metrics, labels: LabelSet) -> Any:
-    """Draw each label's recall as a bar with its 95% interval, precision as a tick beside it."""
+    """Draw each label's recall as a bar with its 95% interval; precision on hover."""
     rows = []
     for value in metrics.labels:
         scores = metrics.per_class[value]

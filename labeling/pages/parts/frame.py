@@ -9,12 +9,14 @@ from typing import Any
 import streamlit as st
 
 _CSS = """
-.st-key-relabel_frame { position: absolute; height: 0; overflow: hidden; }
-.stMainBlockContainer { padding: 4.25rem 2rem 3rem; max-width: 84rem; }
+.stLayoutWrapper:has(> .st-key-relabel_frame) { position: absolute; height: 0; overflow: hidden; }
+.stMainBlockContainer { padding: 4.75rem 2rem 3rem; max-width: 84rem; }
+.stMainBlockContainer h1 { padding-top: 0; padding-bottom: 0.25rem; }
 [data-testid="stStatusWidget"] { display: none; }
 .stDataFrame, .stTable, [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 .stText { white-space: pre-wrap; overflow-wrap: anywhere; }
 @media (min-width: 64rem) {
+  .stLayoutWrapper:has(> .st-key-relabel_header) { position: absolute; }
   .st-key-relabel_header {
     position: fixed; top: 0.7rem; right: 1.25rem; width: auto; z-index: 999991;
   }

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +16,7 @@ from labeling import importing
 from labeling.columns import ColumnChoice
 from labeling.csv_reading import ENCODINGS
 from labeling.errors import ImportRefused
-from labeling.pages.parts import context, errors, resources, session_keys
+from labeling.pages.parts import context, errors, resources, session_keys, tables
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted
 from trainer import job
@@ -32,14 +32,15 @@ def draw(page: context.PageContext) -> None:
         return
     saved = st.session_state.get(session_keys.UPLOAD_SAVED)
     if saved is None or saved["file_id"] != file.file_id:
-        path = _keep(file)
+        path = keep(file)
         saved = {"file_id": file.file_id, "path": str(path), "name": file.name}
         st.session_state[session_keys.UPLOAD_SAVED] = saved
     with errors.shown():
         _preview(page, Path(saved["path"]), saved["name"])
 
 
-def _keep(file: Any) -> Path:
+def keep(file: BinaryIO) -> Path:
+    """Copy a file into the uploads, under a name made here; return its path."""
     folder = resources.settings().uploads
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{uuid.uuid4().hex}.csv"
@@ -73,7 +74,9 @@ def _preview(page: context.PageContext, path: Path, name: str) -> None:
         plain(f"First rows of {name}: {counted(seen.records, 'row')}, read as {seen.encoding}")
     )
     st.dataframe(
-        pd.DataFrame(seen.rows, columns=_distinct(seen.header)), hide_index=True, height=212
+        pd.DataFrame(seen.rows, columns=_distinct(seen.header)),
+        hide_index=True,
+        height=tables.height(5),
     )
     columns = _columns(seen.header, seen.guessed)
     st.text(_what_will_happen(columns))
@@ -124,19 +127,33 @@ def _columns(header: Sequence[str], guessed: dict[str, str | None]) -> ColumnCho
 def _start(
     page: context.PageContext, path: Path, name: str, columns: ColumnChoice, encoding: str | None
 ) -> None:
-    job.submit(
-        resources.engine(),
-        resources.settings(),
-        page.project_id,
-        "import",
-        {
-            "path": str(path),
-            "file_name": name,
-            "columns": asdict(columns),
-            "encoding": encoding,
-            "annotator_id": page.annotator_id,
-        },
-        requested_by=page.annotator_id,
-    )
+    submit(page.project_id, path, name, page.annotator_id, columns=columns, encoding=encoding)
     st.session_state.pop(session_keys.UPLOAD_SAVED, None)
     st.rerun()
+
+
+def submit(
+    project_id: int,
+    path: Path,
+    name: str,
+    annotator_id: int | None,
+    *,
+    columns: ColumnChoice | None = None,
+    encoding: str | None = None,
+) -> int:
+    """Put the import of a kept file in the queue and return the job's number."""
+    settings = resources.settings()
+    return job.submit(
+        resources.engine(),
+        settings,
+        project_id,
+        "import",
+        {
+            "path": str(path.relative_to(settings.data)),
+            "file_name": name,
+            "columns": None if columns is None else asdict(columns),
+            "encoding": encoding,
+            "annotator_id": annotator_id,
+        },
+        requested_by=annotator_id,
+    )

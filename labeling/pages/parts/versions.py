@@ -1,7 +1,7 @@
 """A model version beside the one in use: scores with intervals, what changed, promote."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -32,7 +32,7 @@ def verdict(
     st.text(f"Version {version.number}, {KINDS.get(version.kind, version.kind)}, {version.state}")
     numbers(version, current, split)
     comparison(version, labels)
-    promote_button(page, version)
+    promote_button(page, version, type_="secondary")
 
 
 def numbers(version: models.VersionRow, current: models.VersionRow | None, split: str) -> None:
@@ -68,7 +68,7 @@ def comparison(version: models.VersionRow, labels: LabelSet) -> None:
     if not fixed and not broken:
         return
     difference = compared.get("difference") or {}
-    value, bounds = difference.get("value", difference.get("macro_f1")), difference.get("interval")
+    value, bounds = difference.get("macro_f1"), difference.get("interval")
     change = f" Macro-F1 changes by {value:+.3f} ({_signed(bounds)})." if value is not None else ""
     chance = compared.get("mcnemar_p")
     p_value = f" McNemar's exact p = {chance:.3f}." if chance is not None else ""
@@ -100,14 +100,19 @@ def _changes(title: str, ids: list[int]) -> None:
     )
 
 
-def promote_button(page: PageContext, version: models.VersionRow) -> None:
+def promote_button(
+    page: PageContext,
+    version: models.VersionRow,
+    *,
+    type_: Literal["primary", "secondary"] = "primary",
+) -> None:
     """Draw the button that puts a version in use, unless it is."""
     if version.state == "current":
         return
     verb = "Roll back to" if version.state == "retired" else "Promote"
     if st.button(
         f"{verb} version {version.number}",
-        type="primary",
+        type=type_,
         icon=":material/publish:" if version.state == "candidate" else ":material/history:",
         key=f"promote_{version.number}",
     ):

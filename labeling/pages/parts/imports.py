@@ -1,0 +1,121 @@
+"""What was brought in: the newest import's outcome, all files, and their rejects."""
+
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import select
+
+from db.schema import ImportBatch
+from db.sessions import reading
+from labeling import rejects
+from labeling.pages.parts import context, errors, jobs, resources, tables
+from labeling.pages.parts.wording import counted, time_zone
+
+SEEN = "data_import_seen"
+
+
+def newest(page: context.PageContext) -> bool:
+    """Draw the newest import, live while it runs; return whether it is open."""
+    job = jobs.newest(page.project_id, "import")
+    if job is None:
+        return False
+    with errors.shown():
+        job = jobs.watch(job.id)
+    if job.state == "succeeded" and st.session_state.get(SEEN) != job.id:
+        st.session_state[SEEN] = job.id
+        _after(job)
+    return job.open
+
+
+def _after(job: jobs.JobView) -> None:
+    """Forget the uploaded file behind an import that went well."""
+    settings = resources.settings()
+    upload = settings.data / str(job.params.get("path", ""))
+    if upload.parent == settings.uploads:
+        upload.unlink(missing_ok=True)
+
+
+def outcome(page: context.PageContext) -> None:
+    """Draw the counts of the newest import and offer its rejects."""
+    job = jobs.newest(page.project_id, "import")
+    if job is None or job.state != "succeeded":
+        return
+    result = job.result
+    name = job.params.get("file_name", "the file")
+    st.text(
+        f"{name}: {counted(result['rows'], 'row')}, {result['accepted']:,} brought in "
+        f"as {counted(result['groups'], 'new duplicate group')}, "
+        f"{result['duplicates']:,} already here, {result['rejected']:,} rejected."
+    )
+    if result.get("rounded_ids"):
+        st.warning(
+            f"{counted(result['rounded_ids'], 'id')} look as if a spreadsheet had rounded them. "
+            "Compare them with the original.",
+            icon=":material/info:",
+        )
+    if result["rejected"]:
+        reject_button(int(result["batch_id"]), result["rejected"])
+
+
+def reject_button(batch_id: int, count: int) -> None:
+    """Draw the button that downloads the rows that an import refused."""
+    st.download_button(
+        f"Download {counted(count, 'reject')}",
+        data=lambda: _rejects(batch_id),
+        file_name=f"rejects-{batch_id}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"rejects_{batch_id}",
+    )
+
+
+def _rejects(batch_id: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder, reading(resources.engine()) as session:
+        path = Path(folder) / "rejects.csv"
+        rejects.write_rejects(path, batch_id, session=session)
+        return path.read_bytes()
+
+
+def files(page: context.PageContext) -> None:
+    """Draw all files that were brought in, newest first."""
+    with reading(resources.engine()) as session:
+        query = select(ImportBatch).where(ImportBatch.project_id == page.project_id)
+        batches = session.scalars(query.order_by(ImportBatch.id.desc()).limit(100)).all()
+        rows = [
+            {
+                "File": one.file_name,
+                "State": one.state,
+                "Rows": one.rows,
+                "Brought in": one.accepted,
+                "Already here": one.duplicates,
+                "Rejected": one.rejected,
+                "When": one.created_at,
+            }
+            for one in batches
+        ]
+        rejected = [(one.id, one.file_name, one.rejected) for one in batches if one.rejected]
+    if not rows:
+        return
+    st.subheader("Files", divider="gray")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height=tables.height(len(rows), 5),
+        column_config={
+            "When": st.column_config.DatetimeColumn(
+                format="D MMM YYYY, HH:mm", timezone=time_zone()
+            )
+        },
+    )
+    if rejected:
+        chosen = st.selectbox(
+            "Rejects of",
+            rejected,
+            format_func=lambda one: f"{one[1]} ({counted(one[2], 'row')})",
+            key="data_rejects",
+            width=420,
+        )
+        reject_button(chosen[0], chosen[2])
