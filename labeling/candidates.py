@@ -1,0 +1,115 @@
+"""Which tweets may be asked of a person.
+
+Two modules propose tweets by index, a handful at a time, and have them checked here:
+labeling.walking in the order of a model's predictions, labeling.drawing at random. Nothing
+loads everything.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from db.schema import Annotation, DuplicateGroup, Gold, Lease, Tweet
+
+REPEAT_SLOT = 1_000_000  # slots from here on belong to hidden repeats, one a person
+ANSWERED = ("label", "skip")
+FEW = 2_000  # open groups that are cheaper to look at one by one than to find by walking
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who is asked, under which rules, and when. taken: tweets to leave out."""
+
+    project_id: int
+    annotator_id: int
+    overlap: int
+    propagate: bool
+    at: datetime
+    taken: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A tweet that may be asked, and its split."""
+
+    tweet_id: int
+    split: str
+
+
+def may_be_asked(asking: Asking) -> list[ColumnElement[bool]]:
+    """Return the conditions on Tweet joined with DuplicateGroup under which it may be asked.
+
+    It has no gold label (its group, where answers count for the group), this person has neither
+    answered nor skipped it and does not hold it, and fewer people than the overlap have answered
+    it or are being asked it.
+    """
+    mine = and_(Annotation.tweet_id == Tweet.id, Annotation.annotator_id == asking.annotator_id)
+    answered = select(Annotation.id).where(mine, Annotation.kind.in_(ANSWERED)).exists()
+    held = (
+        select(Lease.id)
+        .where(Lease.tweet_id == Tweet.id, Lease.annotator_id == asking.annotator_id)
+        .exists()
+    )
+    answers = (
+        select(func.count(Annotation.id))
+        .where(Annotation.tweet_id == Tweet.id, Annotation.kind == "label")
+        .scalar_subquery()
+    )
+    asked = (
+        select(func.count(Lease.id))
+        .where(Lease.tweet_id == Tweet.id, Lease.slot < REPEAT_SLOT, Lease.expires_at > asking.at)
+        .scalar_subquery()
+    )
+    return [
+        Tweet.project_id == asking.project_id,
+        unlabelled(asking.propagate),
+        ~answered,
+        ~held,
+        answers + asked < asking.overlap,
+    ]
+
+
+def unlabelled(propagate: bool) -> ColumnElement[bool]:
+    """Return the condition that a tweet (joined with its group) still needs a gold label.
+
+    Where answers count for the group, its representative is asked for all; else each tweet.
+    """
+    if not propagate:
+        return ~select(Gold.tweet_id).where(Gold.tweet_id == Tweet.id).exists()
+    member = aliased(Tweet)
+    has_gold = (
+        select(Gold.tweet_id)
+        .join(member, member.id == Gold.tweet_id)
+        .where(member.group_id == Tweet.group_id)
+        .exists()
+    )
+    return and_(DuplicateGroup.open, DuplicateGroup.representative_id == Tweet.id, ~has_gold)
+
+
+def eligible(
+    tweet_ids: Collection[int], asking: Asking, *, session: Session
+) -> dict[int, Candidate]:
+    """Return those of the tweets that may be asked; on PostgreSQL they are locked for us."""
+    wanted = [tweet_id for tweet_id in tweet_ids if tweet_id not in asking.taken]
+    if not wanted:
+        return {}
+    query = (
+        select(Tweet.id, Tweet.split)
+        .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
+        .where(Tweet.id.in_(wanted), *may_be_asked(asking))
+        .with_for_update(skip_locked=True, of=Tweet)
+    )
+    return {row.id: Candidate(row.id, row.split) for row in session.execute(query)}
+
+
+def count_open(project_id: int, *, session: Session) -> dict[str, int]:
+    """Return how many groups without gold label each split has; an index answers."""
+    query = (
+        select(DuplicateGroup.split, func.count())
+        .where(DuplicateGroup.project_id == project_id, DuplicateGroup.open)
+        .group_by(DuplicateGroup.split)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
