@@ -2,13 +2,13 @@
 
 import { byDecision, current, firstOpen, itemId, MOVES_ON } from "./state.js";
 
-/** Everything answered and still standing, newest first: {key, tweet_id, kind, label, text…}. */
+/** Every label and skip that stands, newest first: {key, tweet_id, kind, label, text…}. */
 export function log(state) {
   const undone = new Set(state.outbox.filter((a) => a.kind === "undo").map((a) => a.undoes_key));
   const sent = new Set(state.outbox.map((a) => a.key));
   const stands = (key) => !undone.has(key) && !state.gone[key];
   const waiting = state.outbox
-    .filter((a) => a.kind !== "undo" && stands(a.key))
+    .filter((a) => MOVES_ON.has(a.kind) && stands(a.key))
     .map((a) => ({ ...a, waiting: true }))
     .reverse();
   const stored = state.history
@@ -43,11 +43,7 @@ export function takeBack(state, entry, stamp) {
   };
   const next = { ...state, outbox: [...state.outbox, made], notice: null, goalReached: false };
   if (entry.kind === "label") next.answered = state.answered - 1;
-  if (entry.kind === "flag" || entry.kind === "comment") {
-    const mark = { ...(state.marks[entry.tweet_id] ?? {}), [entry.kind]: null };
-    next.marks = { ...state.marks, [entry.tweet_id]: mark };
-  }
-  return [show(next, entry, MOVES_ON.has(entry.kind)), made];
+  return [show(next, entry, true), made];
 }
 
 /** Show the tweet of a log entry again; `reopen` clears what stood for it. */
@@ -64,7 +60,7 @@ export function show(state, entry, reopen = false) {
   if (reopen) {
     delete given[id];
     tape[at] = { ...tape[at], reopened: true };
-  } else if (MOVES_ON.has(entry.kind)) {
+  } else {
     given[id] = { kind: entry.kind, label: entry.label, key: entry.key };
   }
   return { ...state, tape, at, given, goalReached: false };

@@ -52,12 +52,13 @@ test("an acknowledged undo stays undone, even if an older history arrives", () =
   assert.equal(H.undo(state, stamp())[1], null);
 });
 
-test("undo takes back a flag or a comment without leaving the tweet", () => {
-  let [state] = S.answer(ready([1, 2]), { kind: "comment", comment: "hm" }, stamp({ key: "m" }));
+test("undo passes over remarks and takes back the last answer", () => {
+  let [state] = S.answer(say(ready([1, 2]), "1", "a"), { kind: "comment", comment: "hm" }, stamp());
+  [state] = S.answer(state, { kind: "flag", on: true }, stamp());
   const [next, made] = H.undo(state, stamp());
-  assert.equal(made.undoes_key, "m");
+  assert.equal(made.undoes_key, "a");
   assert.equal(S.current(next).tweet_id, 1);
-  assert.equal(next.marks[1].comment, null);
+  assert.equal(next.marks[2].comment, "hm");
 });
 
 test("the log holds each answer once, waiting ones first", () => {

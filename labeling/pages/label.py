@@ -1,0 +1,70 @@
+"""The label page: one tweet, its labels, one key."""
+
+import streamlit as st
+
+from labeling import prelabel
+from labeling.pages.parts import context, errors, resources
+from labeling.widget import plain_buttons
+from labeling.widget.annotate import annotate, sent
+from labeling.widget.exchange import Exchange, Taken, refill, take, to_json
+
+CARD = "label_card"
+EXCHANGE = "label_exchange"
+PLAIN = "plain_buttons"
+# A browser whose server was restarted asks for a full run only where a fragment runs by itself;
+# it also brings new tweets to an empty card and keeps the counts of a quiet one right.
+EVERY_SECONDS = 20
+
+
+def main() -> None:
+    """Draw the card, or the plain buttons for whoever prefers them."""
+    here = context.current()
+    exchange = exchange_of(here)
+    if st.session_state.get(PLAIN) or st.query_params.get(PLAIN) == "true":
+        with errors.shown():
+            if plain_buttons.draw(exchange, engine=resources.engine()):
+                see_to_the_model(here)
+    else:
+        card(here, exchange)
+    st.toggle("Plain buttons instead of the card", key=PLAIN, bind="query-params")
+
+
+def exchange_of(here: context.PageContext) -> Exchange:
+    """Return this page's exchange; another person or project starts a new one."""
+    found = st.session_state.get(EXCHANGE)
+    if (
+        not isinstance(found, Exchange)
+        or found.project_id != here.project_id
+        or found.annotator_id != here.annotator_id
+    ):
+        found = Exchange(here.project_id, here.annotator_id)
+        st.session_state[EXCHANGE] = found
+    return found
+
+
+@st.fragment(run_every=EVERY_SECONDS)
+def card(here: context.PageContext, exchange: Exchange) -> None:
+    """Take what the browser sent, draw the card with what it waits for, then see to the model."""
+    engine = resources.engine()
+    key = f"{CARD}_{here.project_id}_{here.annotator_id}"
+    # What goes wrong is said below the card, so that nothing on it moves.
+    above, below = st.container(), st.container()
+    taken = Taken()
+    with below, errors.shown():
+        taken = take(sent(key), exchange, engine=engine)
+        refill(exchange, engine=engine)
+    with above, errors.shown():
+        base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+        annotate(to_json(exchange, taken, engine=engine, base=base), key=key)
+    if taken.labelled:
+        with below:
+            see_to_the_model(here)
+
+
+def see_to_the_model(here: context.PageContext) -> None:
+    """Let the probe train again when enough answers are new; behind what the person waits for."""
+    with errors.shown():
+        prelabel.after_answers(resources.engine(), resources.settings(), here.project_id)
+
+
+main()

@@ -1,0 +1,190 @@
+"""What the card in the browser and the store say to each other.
+
+The browser sends its whole outbox, again and again, until each key in it is acknowledged. So
+every key that arrives is answered in the same run: from memory when this page answered it
+already, else by the store, which knows each key once. Nothing here depends on what arrived
+before, and a run that is lost costs nothing.
+"""
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from db.projects import labels_of, settings_of
+from db.schema import Annotator, Project
+from db.sessions import reading, writing
+from labeling.answering import counters, history, record
+from labeling.asking import Answer, QueueItem, Recorded
+from labeling.errors import AnswerError
+from labeling.queue import next_items, why_empty
+
+AT_HAND = 30  # tweets that wait in the browser
+REFILL_BELOW = 15
+KEPT_IN_PLACE = 5  # the person may be looking at one of these while the rest is asked for anew
+HISTORY = 50
+MOST_ANSWERS = 500  # of one outbox; the rest comes with the next
+REMEMBERED = 2000
+MOVES_ON = ("label", "skip")
+
+
+@dataclass
+class Exchange:
+    """One page in one browser. server: tells the browser that memory started anew."""
+
+    project_id: int
+    annotator_id: int
+    server: str = field(default_factory=lambda: secrets.token_hex(8))
+    run: int = 0
+    known: dict[str, Recorded] = field(default_factory=dict)
+    items: list[QueueItem] = field(default_factory=list)
+    fetched_at: float = float("-inf")
+    active_at: float = float("-inf")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one run took in. acks: for every key that came; labelled: whether a label is new."""
+
+    acks: tuple[Recorded, ...] = ()
+    labelled: bool = False
+
+
+def take(sent: Sequence[Any], exchange: Exchange, *, engine: Engine) -> Taken:
+    """Record what is new of an outbox in one transaction and acknowledge all of it."""
+    answers, acks = _read(sent[:MOST_ANSWERS])
+    fresh = [answer for answer in answers if answer.key not in exchange.known]
+    if fresh:
+        with writing(engine) as session:
+            project, person = _who(exchange, session=session)
+            recorded = record(fresh, project, person, session=session)
+        # Only here is it committed; before, nothing may be acknowledged.
+        exchange.known.update({one.key: one for one in recorded})
+        exchange.active_at = time.monotonic()
+        if any(answer.kind == "undo" for answer in fresh):
+            exchange.fetched_at = float("-inf")  # the tweet is claimed anew, under a new number
+        _forget_answered(fresh, recorded, exchange)
+        _forget_oldest(exchange.known)
+    acks += [exchange.known[answer.key] for answer in answers if answer.key in exchange.known]
+    labelled = any(answer.kind in {"label", "undo"} for answer in fresh)
+    return Taken(tuple(acks), labelled)
+
+
+def _read(sent: Sequence[Any]) -> tuple[list[Answer], list[Recorded]]:
+    """Read answers one by one: one that cannot be read is refused and holds up no other."""
+    answers: list[Answer] = []
+    refused: list[Recorded] = []
+    for one in sent:
+        if not isinstance(one, dict) or not isinstance(one.get("key"), str):
+            continue
+        try:
+            answers.append(Answer.from_json(one))
+        except AnswerError as error:
+            refused.append(Recorded(one["key"], None, "refused", str(error)))
+    return answers, refused
+
+
+def _forget_answered(
+    answers: Sequence[Answer], recorded: Sequence[Recorded], exchange: Exchange
+) -> None:
+    states = {one.key: one.state for one in recorded}
+    done = {
+        answer.tweet_id
+        for answer in answers
+        if answer.kind in MOVES_ON and states.get(answer.key) != "refused"
+    }
+    exchange.items = [item for item in exchange.items if item.tweet_id not in done]
+
+
+def _forget_oldest(known: dict[str, Recorded]) -> None:
+    for key in list(known)[: max(0, len(known) - REMEMBERED)]:
+        del known[key]
+
+
+def refill(exchange: Exchange, *, engine: Engine) -> None:
+    """Fetch more tweets when few are left, and renew the claims of a person who is at work."""
+    with reading(engine) as session:
+        project, _ = _who(exchange, session=session)
+        lease_seconds = settings_of(project).lease_seconds
+    moment = time.monotonic()
+    stale = moment - exchange.fetched_at > lease_seconds / 3
+    at_work = moment - exchange.active_at < lease_seconds
+    if len(exchange.items) >= REFILL_BELOW and not (stale and at_work):
+        return
+    with writing(engine) as session:
+        project, person = _who(exchange, session=session)
+        first = exchange.items[:KEPT_IN_PLACE]
+        more = next_items(
+            project,
+            person,
+            session=session,
+            count=AT_HAND - len(first),
+            exclude=[item.tweet_id for item in first],
+        )
+    exchange.items = [*first, *more]
+    exchange.fetched_at = moment
+
+
+def to_json(exchange: Exchange, taken: Taken, *, engine: Engine, base: str) -> dict[str, Any]:
+    """Return what the card draws, as plain values."""
+    exchange.run += 1
+    with reading(engine) as session:
+        project, person = _who(exchange, session=session)
+        counted = counters(project, person, session=session)
+        return {
+            # Never the same for two stores: what a browser keeps must not reach another one.
+            "scope": f"{project.id}-{int(project.created_at.timestamp())}-{person.id}",
+            "server": exchange.server,
+            "run": exchange.run,
+            "base": base,
+            "labels": _labels(project, session=session),
+            "guidelines": project.guidelines,
+            "items": [item.to_json() for item in exchange.items],
+            "ack": [
+                {"key": one.key, "state": one.state, "message": one.message} for one in taken.acks
+            ],
+            "history": [
+                {
+                    "key": one.key,
+                    "tweet_id": one.tweet_id,
+                    "text": one.text,
+                    "kind": one.kind,
+                    "label": one.label,
+                    "flagged": one.flagged,
+                    "comment": one.comment,
+                }
+                for one in history(project, person, session=session, limit=HISTORY)
+            ],
+            "counters": {
+                "done_today": counted.done_today,
+                "per_hour": counted.per_hour,
+                "agreement_with_model": counted.agreement_with_model,
+                "left": counted.left,
+                "goal": counted.goal,
+            },
+            "empty": "" if exchange.items else why_empty(project, person, session=session),
+        }
+
+
+def _labels(project: Project, *, session: Session) -> list[dict[str, str]]:
+    return [
+        {
+            "value": label.value,
+            "name": label.name,
+            "description": label.description,
+            "hotkey": label.hotkey,
+            "color": label.color,
+        }
+        for label in labels_of(project, session=session)
+    ]
+
+
+def _who(exchange: Exchange, *, session: Session) -> tuple[Project, Annotator]:
+    return (
+        session.get_one(Project, exchange.project_id),
+        session.get_one(Annotator, exchange.annotator_id),
+    )

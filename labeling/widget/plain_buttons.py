@@ -1,0 +1,127 @@
+"""The same work with ordinary buttons, for assistive technology and for whoever likes them more.
+
+Each button carries the tweet and the key of the decision, so a second press of it, or of its
+neighbour before the page was drawn anew, is one answer and not two.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Engine
+
+from labeling.asking import Suggestion
+from labeling.widget.exchange import Exchange, Taken, refill, take, to_json
+
+AGAIN = "label_plain_again"
+DRAWN = "label_plain_drawn"
+TAKEN = "label_plain_taken"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The tweet on screen. generation: None for one that the person took up again."""
+
+    tweet_id: int
+    text: str
+    generation: int | None
+    suggestion: Suggestion | None
+
+
+def draw(exchange: Exchange, *, engine: Engine) -> bool:
+    """Draw the tweet and its buttons; return whether a label came in since the last drawing."""
+    taken = st.session_state.pop(TAKEN, Taken())
+    refill(exchange, engine=engine)
+    shown = to_json(exchange, taken, engine=engine, base="")
+    counted = shown["counters"]
+    st.text(f"{counted['done_today']} done today, {counted['left']} left")
+    for ack in shown["ack"]:
+        if ack["message"]:
+            st.text(ack["message"])
+    asked = _asked(exchange)
+    if asked is None:
+        st.text(shown["empty"])
+    else:
+        _tweet(asked, shown["labels"], exchange, engine)
+    if shown["history"]:
+        _undo_button(shown["history"][0], exchange, engine)
+    return bool(taken.labelled)
+
+
+def _asked(exchange: Exchange) -> Asked | None:
+    again = st.session_state.get(AGAIN)
+    if again is not None:
+        return Asked(again["tweet_id"], again["text"], None, None)
+    if not exchange.items:
+        return None
+    item = exchange.items[0]
+    return Asked(item.tweet_id, item.text, item.lease_generation, item.suggestion)
+
+
+def _tweet(asked: Asked, labels: list[dict[str, str]], exchange: Exchange, engine: Engine) -> None:
+    key = _key_of(asked)
+    with st.container(border=True):
+        st.text(asked.text)
+    if asked.suggestion is not None:
+        names = {label["value"]: label["name"] for label in labels}
+        name = names.get(asked.suggestion.label, asked.suggestion.label)
+        st.text(f"Suggested: {name}, {asked.suggestion.confidence:.0%}")
+    with st.container(horizontal=True):
+        for label in labels:
+            answer = _answer(asked, key, "label", label["value"])
+            st.button(
+                label["name"],
+                key=f"label_plain_{label['value']}",
+                on_click=_send,
+                args=(answer, exchange, engine),
+            )
+        skip = _answer(asked, key, "skip", None)
+        st.button("Skip", key="label_plain_skip", on_click=_send, args=(skip, exchange, engine))
+
+
+def _undo_button(last: dict[str, Any], exchange: Exchange, engine: Engine) -> None:
+    undo = {
+        "key": f"undo-{last['key']}",
+        "kind": "undo",
+        "tweet_id": last["tweet_id"],
+        "undoes_key": last["key"],
+    }
+    st.button(
+        "Undo the last answer",
+        key="label_plain_undo",
+        on_click=_send,
+        args=(undo, exchange, engine),
+        kwargs={"again": {"tweet_id": last["tweet_id"], "text": last["text"]}},
+    )
+
+
+def _key_of(asked: Asked) -> str:
+    """Return the key of the decision on this tweet: minted once, however often it is drawn."""
+    drawn = st.session_state.get(DRAWN)
+    if drawn is None or drawn[0] != asked:
+        drawn = (asked, secrets.token_hex(16))
+        st.session_state[DRAWN] = drawn
+    return str(drawn[1])
+
+
+def _answer(asked: Asked, key: str, kind: str, label: str | None) -> dict[str, Any]:
+    return {
+        "key": key,
+        "kind": kind,
+        "tweet_id": asked.tweet_id,
+        "label": label,
+        "shown": asked.suggestion is not None,
+        "lease_generation": asked.generation,
+    }
+
+
+def _send(
+    answer: dict[str, Any],
+    exchange: Exchange,
+    engine: Engine,
+    again: dict[str, Any] | None = None,
+) -> None:
+    st.session_state[TAKEN] = take([answer], exchange, engine=engine)
+    st.session_state[AGAIN] = again
+    st.session_state.pop(DRAWN, None)
