@@ -28,6 +28,7 @@ from labeling.columns import (
 )
 from labeling.csv_reading import FileFacts, Records, inspect, open_records
 from labeling.errors import ImportRefused
+from labeling.grouping import text_key
 from labeling.rejects import first_rejects
 from labeling.row_checks import NewTweet, Reject, RowCheck
 from labeling.storing import Chunk, make_drawer, store_chunk
@@ -185,7 +186,7 @@ def _chunks(records: Records, check: RowCheck, skip: int) -> Iterator[Chunk]:
         judged = [check.judge(record) for record in taken]
         tweets = [row for row in judged if isinstance(row, NewTweet)]
         rejects = [row for row in judged if isinstance(row, Reject)]
-        yield Chunk(tweets, rejects, rows)
+        yield Chunk(tweets, [text_key(tweet.text) for tweet in tweets], rejects, rows)
         rows += len(taken)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from db.engine import serialize
@@ -12,7 +12,6 @@ from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, Tweet
 from db.types import now
 from db.upsert import insert_missing
 from labeling.errors import ImportRefused
-from labeling.grouping import text_key
 from labeling.row_checks import NewTweet, Reject, looks_rounded
 from trainer.splits import SplitDrawer, SplitShares
 
@@ -23,9 +22,13 @@ _GOLD: Table = Gold.__table__  # type: ignore[assignment]
 
 @dataclass(frozen=True)
 class Chunk:
-    """What was read: accepted and refused rows, and how many records came before them."""
+    """What was read: accepted and refused rows, and how many records came before them.
+
+    keys: each tweet's text key, worked out before the store is locked for writing.
+    """
 
     tweets: Sequence[NewTweet]
+    keys: Sequence[str]
     rejects: Sequence[Reject]
     rows_before: int
 
@@ -73,8 +76,7 @@ def store_chunk(
         raise ImportRefused(
             "this file is being imported by another process at this moment; wait for it to end"
         )
-    fresh = _without_known_ids(chunk.tweets, project_id, session=session)
-    keys = [text_key(tweet.text) for tweet in fresh]
+    fresh, keys = _without_known_ids(chunk, project_id, session=session)
     groups, added = _groups_for(fresh, keys, project_id, drawer, session=session)
     if fresh:
         _store_tweets(fresh, keys, groups, batch_id, project_id, session=session)
@@ -105,20 +107,21 @@ def store_chunk(
 
 
 def _without_known_ids(
-    tweets: Sequence[NewTweet], project_id: int, *, session: Session
-) -> list[NewTweet]:
-    """Return the tweets whose id is neither in the store nor earlier in this chunk."""
+    chunk: Chunk, project_id: int, *, session: Session
+) -> tuple[list[NewTweet], list[str]]:
+    """Return the tweets whose id is neither in the store nor earlier in this chunk, and keys."""
     query = select(_TWEETS.c.external_id).where(
         _TWEETS.c.project_id == project_id,
-        _TWEETS.c.external_id.in_([tweet.external_id for tweet in tweets]),
+        _TWEETS.c.external_id.in_([tweet.external_id for tweet in chunk.tweets]),
     )
-    seen = set(session.scalars(query))
-    fresh = []
-    for tweet in tweets:
+    seen = set(session.scalars(query).all())
+    fresh, keys = [], []
+    for tweet, key in zip(chunk.tweets, chunk.keys, strict=True):
         if tweet.external_id not in seen:
             seen.add(tweet.external_id)
             fresh.append(tweet)
-    return fresh
+            keys.append(key)
+    return fresh, keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ def _find_groups(keys: Sequence[str], project_id: int, *, session: Session) -> d
     query = select(_GROUPS.c.key, _GROUPS.c.id, _GROUPS.c.split).where(
         _GROUPS.c.project_id == project_id, _GROUPS.c.key.in_(keys)
     )
-    return {key: _Group(id, split) for key, id, split in session.execute(query)}
+    return {key: _Group(id, split) for key, id, split in session.execute(query).all()}
 
 
 def _store_tweets(
@@ -195,20 +198,15 @@ def _store_tweets(
     session.execute(insert(_TWEETS), rows)
     mine = (_TWEETS.c.id > last, _TWEETS.c.batch_id == batch_id)
     labelled = select(
-        _TWEETS.c.id, _TWEETS.c.project_id, _TWEETS.c.imported_label, _TWEETS.c.created_at
+        _TWEETS.c.id,
+        _TWEETS.c.project_id,
+        _TWEETS.c.imported_label,
+        literal("imported"),
+        literal(""),
+        _TWEETS.c.created_at,
     ).where(*mine, _TWEETS.c.imported_label.is_not(None))
-    gold = [
-        {
-            "tweet_id": id,
-            "project_id": project,
-            "label": label,
-            "source": "imported",
-            "created_at": created_at,
-        }
-        for id, project, label, created_at in session.execute(labelled)
-    ]
-    if gold:
-        session.execute(insert(_GOLD), gold)
+    into = ["tweet_id", "project_id", "label", "source", "note", "created_at"]
+    session.execute(insert(_GOLD).from_select(into, labelled))
     first = (
         select(func.min(_TWEETS.c.id)).where(_TWEETS.c.group_id == _GROUPS.c.id).scalar_subquery()
     )
