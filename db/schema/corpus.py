@@ -16,7 +16,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.schema.base import Base
 from db.types import now
 
-_OPEN = text("open")
+# SQLite uses a partial index only where a query says the same words: SQLAlchemy writes "= 1".
+_OPEN_SQLITE, _OPEN = text("open = 1"), text("open")
 
 
 class ImportBatch(Base):
@@ -83,7 +84,7 @@ class DuplicateGroup(Base):
             "project_id",
             "split",
             "key",
-            sqlite_where=_OPEN,
+            sqlite_where=_OPEN_SQLITE,
             postgresql_where=_OPEN,
         ),
     )

@@ -83,7 +83,7 @@ def upgrade() -> None:
             "ix_duplicate_group_open",
             ["project_id", "split", "key"],
             unique=False,
-            sqlite_where=sa.text("open"),
+            sqlite_where=sa.text("open = 1"),
             postgresql_where=sa.text("open"),
         )
 
@@ -633,7 +633,7 @@ def downgrade() -> None:
     with op.batch_alter_table("duplicate_group", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_duplicate_group_open",
-            sqlite_where=sa.text("open"),
+            sqlite_where=sa.text("open = 1"),
             postgresql_where=sa.text("open"),
         )
 
