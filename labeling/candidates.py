@@ -64,7 +64,6 @@ def may_be_asked(asking: Asking) -> list[ColumnElement[bool]]:
         .scalar_subquery()
     )
     return [
-        Tweet.project_id == asking.project_id,
         unlabelled(asking.propagate),
         ~answered,
         ~held,
@@ -97,12 +96,18 @@ def eligible(
     if not wanted:
         return {}
     query = (
-        select(Tweet.id, Tweet.split)
+        select(Tweet.id, Tweet.split, Tweet.project_id)
         .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
         .where(Tweet.id.in_(wanted), *may_be_asked(asking))
         .with_for_update(skip_locked=True, of=Tweet)
     )
-    return {row.id: Candidate(row.id, row.split) for row in session.execute(query)}
+    # The project is compared here: as a condition, it would tempt SQLite to read the project's
+    # whole index instead of the few rows named.
+    return {
+        row.id: Candidate(row.id, row.split)
+        for row in session.execute(query)
+        if row.project_id == asking.project_id
+    }
 
 
 def count_open(project_id: int, *, session: Session) -> dict[str, int]:
