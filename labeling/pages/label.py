@@ -1,12 +1,15 @@
 """The label page: one tweet, its labels, one key."""
 
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 import streamlit as st
 
 from labeling import prelabel
 from labeling.pages.parts import context, errors, resources
 from labeling.widget import plain_buttons
 from labeling.widget.annotate import annotate, sent
-from labeling.widget.exchange import Exchange, Taken, refill, take, to_json
+from labeling.widget.exchange import Exchange, Taken, model_due, refill, take, to_json
 
 CARD = "label_card"
 EXCHANGE = "label_exchange"
@@ -22,8 +25,8 @@ def main() -> None:
     exchange = exchange_of(here)
     if st.session_state.get(PLAIN) or st.query_params.get(PLAIN) == "true":
         with errors.shown():
-            if plain_buttons.draw(exchange, engine=resources.engine()):
-                see_to_the_model(here)
+            plain_buttons.draw(exchange, engine=resources.engine(), day_start=start_of_day())
+        see_to_the_model(here, exchange)
     else:
         card(here, exchange)
     st.toggle("Plain buttons instead of the card", key=PLAIN, bind="query-params")
@@ -55,14 +58,25 @@ def card(here: context.PageContext, exchange: Exchange) -> None:
         refill(exchange, engine=engine)
     with above, errors.shown():
         base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-        annotate(to_json(exchange, taken, engine=engine, base=base), key=key)
-    if taken.labelled:
-        with below:
-            see_to_the_model(here)
+        data = to_json(exchange, taken, engine=engine, base=base, day_start=start_of_day())
+        annotate(data, key=key)
+    with below:
+        see_to_the_model(here, exchange)
 
 
-def see_to_the_model(here: context.PageContext) -> None:
+def start_of_day() -> datetime:
+    """Return when today began where the person is."""
+    try:
+        zone: tzinfo = ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = UTC
+    return datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def see_to_the_model(here: context.PageContext, exchange: Exchange) -> None:
     """Let the probe train again when enough answers are new; behind what the person waits for."""
+    if not model_due(exchange):
+        return
     with errors.shown():
         prelabel.after_answers(resources.engine(), resources.settings(), here.project_id)
 

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -29,6 +30,7 @@ KEPT_IN_PLACE = 5  # the person may be looking at one of these while the rest is
 HISTORY = 50
 MOST_ANSWERS = 500  # of one outbox; the rest comes with the next
 REMEMBERED = 2000
+LOOK_AFTER_SECONDS = 5.0  # counting labels is too slow for each press
 MOVES_ON = ("label", "skip")
 
 
@@ -44,14 +46,15 @@ class Exchange:
     items: list[QueueItem] = field(default_factory=list)
     fetched_at: float = float("-inf")
     active_at: float = float("-inf")
+    unseen_labels: bool = False
+    looked_after_at: float = float("-inf")
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What one run took in. acks: for every key that came; labelled: whether a label is new."""
+    """What one run took in. acks: for every key that came."""
 
     acks: tuple[Recorded, ...] = ()
-    labelled: bool = False
 
 
 def take(sent: Sequence[Any], exchange: Exchange, *, engine: Engine) -> Taken:
@@ -69,9 +72,18 @@ def take(sent: Sequence[Any], exchange: Exchange, *, engine: Engine) -> Taken:
             exchange.fetched_at = float("-inf")  # the tweet is claimed anew, under a new number
         _forget_answered(fresh, recorded, exchange)
         _forget_oldest(exchange.known)
+        exchange.unseen_labels |= any(answer.kind in {"label", "undo"} for answer in fresh)
     acks += [exchange.known[answer.key] for answer in answers if answer.key in exchange.known]
-    labelled = any(answer.kind in {"label", "undo"} for answer in fresh)
-    return Taken(tuple(acks), labelled)
+    return Taken(tuple(acks))
+
+
+def model_due(exchange: Exchange) -> bool:
+    """Tell whether to look if the probe should train again; not more than once in a while."""
+    moment = time.monotonic()
+    due = exchange.unseen_labels and moment - exchange.looked_after_at >= LOOK_AFTER_SECONDS
+    if due:
+        exchange.unseen_labels, exchange.looked_after_at = False, moment
+    return due
 
 
 def _read(sent: Sequence[Any]) -> tuple[list[Answer], list[Recorded]]:
@@ -129,12 +141,19 @@ def refill(exchange: Exchange, *, engine: Engine) -> None:
     exchange.fetched_at = moment
 
 
-def to_json(exchange: Exchange, taken: Taken, *, engine: Engine, base: str) -> dict[str, Any]:
-    """Return what the card draws, as plain values."""
+def to_json(
+    exchange: Exchange,
+    taken: Taken,
+    *,
+    engine: Engine,
+    base: str,
+    day_start: datetime | None = None,
+) -> dict[str, Any]:
+    """Return what the card draws, as plain values; day_start: when the person's day began."""
     exchange.run += 1
     with reading(engine) as session:
         project, person = _who(exchange, session=session)
-        counted = counters(project, person, session=session)
+        counted = counters(project, person, session=session, day_start=day_start)
         return {
             # Never the same for two stores: what a browser keeps must not reach another one.
             "scope": f"{project.id}-{int(project.created_at.timestamp())}-{person.id}",

@@ -6,6 +6,7 @@ neighbour before the page was drawn anew, is one answer and not two.
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -29,11 +30,11 @@ class Asked:
     suggestion: Suggestion | None
 
 
-def draw(exchange: Exchange, *, engine: Engine) -> bool:
-    """Draw the tweet and its buttons; return whether a label came in since the last drawing."""
+def draw(exchange: Exchange, *, engine: Engine, day_start: datetime | None = None) -> None:
+    """Draw the tweet and its buttons."""
     taken = st.session_state.pop(TAKEN, Taken())
     refill(exchange, engine=engine)
-    shown = to_json(exchange, taken, engine=engine, base="")
+    shown = to_json(exchange, taken, engine=engine, base="", day_start=day_start)
     counted = shown["counters"]
     st.text(f"{counted['done_today']} done today, {counted['left']} left")
     for ack in shown["ack"]:
@@ -46,7 +47,6 @@ def draw(exchange: Exchange, *, engine: Engine) -> bool:
         _tweet(asked, shown["labels"], exchange, engine)
     if shown["history"]:
         _undo_button(shown["history"][0], exchange, engine)
-    return bool(taken.labelled)
 
 
 def _asked(exchange: Exchange) -> Asked | None:
