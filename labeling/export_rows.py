@@ -66,7 +66,7 @@ class Selection:
         numbers = select(ModelVersion.id, ModelVersion.number).where(
             ModelVersion.project_id == project.id
         )
-        self._numbers = dict(session.execute(numbers).tuples().all())
+        self._numbers = dict(session.execute(numbers).all())
         self._has_answers = (
             session.scalars(
                 select(Annotation.id).where(Annotation.project_id == project.id).limit(1)

@@ -1,7 +1,6 @@
 """The rows that an import refused, for people to mend."""
 
 import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import select
@@ -9,14 +8,20 @@ from sqlalchemy.orm import Session
 
 from db.schema import ImportReject
 from labeling.formula import escape
+from labeling.row_checks import Reject
 
 COLUMNS = ("line", "column", "reason", "raw")
 
 
-def first_rejects(batch_id: int, *, session: Session, limit: int = 20) -> Sequence[ImportReject]:
+def first_rejects(batch_id: int, *, session: Session, limit: int = 20) -> list[Reject]:
     """Return the first refused rows of an import, in the file's order."""
-    query = select(ImportReject).where(ImportReject.batch_id == batch_id)
-    return session.scalars(query.order_by(ImportReject.id).limit(limit)).all()
+    query = (
+        select(ImportReject.line, ImportReject.column, ImportReject.reason, ImportReject.raw)
+        .where(ImportReject.batch_id == batch_id)
+        .order_by(ImportReject.id)
+        .limit(limit)
+    )
+    return [Reject(*row) for row in session.execute(query)]
 
 
 def write_rejects(path: Path, batch_id: int, *, session: Session) -> int:
