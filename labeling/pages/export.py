@@ -78,7 +78,7 @@ def _result(page: context.PageContext) -> None:
     newest = jobs.newest(page.project_id, "export")
     if newest is None:
         return
-    st.subheader("Last export", divider="gray")
+    st.subheader("Last export")
     with errors.shown():
         done = jobs.watch(newest.id)
         if done.state != "succeeded":

@@ -7,8 +7,17 @@ import streamlit as st
 from db import projects
 from db.sessions import reading
 from labeling import models
-from labeling.pages.parts import charts, context, jobs, label_set, resources, tables, versions
-from labeling.pages.parts.wording import KINDS, counted, moment, time_zone
+from labeling.pages.parts import (
+    charts,
+    context,
+    jobs,
+    label_set,
+    notice,
+    resources,
+    tables,
+    versions,
+)
+from labeling.pages.parts.wording import KINDS, counted, moment
 from trainer.metrics import Metrics
 
 
@@ -16,6 +25,7 @@ def main() -> None:
     """Draw the page."""
     page = context.current()
     st.title("Models")
+    notice.show()
     labels = label_set.load(page.project_id)
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
@@ -36,12 +46,7 @@ def main() -> None:
         versions.table(known),
         height=tables.height(len(known), 6),
         hide_index=True,
-        column_config={
-            "Version": st.column_config.NumberColumn(width="small"),
-            "Made": st.column_config.DatetimeColumn(
-                format="D MMM YYYY, HH:mm", timezone=time_zone()
-            ),
-        },
+        column_config=tables.columns(numbers=["n", "n (test)"], moments=["Made"]),
     )
     _detail(page, known, current, labels)
 

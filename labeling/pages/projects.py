@@ -13,7 +13,8 @@ from labeling.pages.parts.wording import counted
 
 EXAMPLE_FILE = Path("examples/climate_example.csv")
 EXAMPLE_NAME = "Climate example"
-TEMPLATES = {"climate": "Climate stance: Anti, Neutral, Pro, News", None: "My own labels"}
+OWN = "own"
+TEMPLATES = {"climate": "Climate stance: Anti, Neutral, Pro, News", OWN: "My own labels"}
 
 
 def main() -> None:
@@ -86,12 +87,13 @@ def _create() -> None:
         format_func=lambda key: TEMPLATES[key],
         key="projects_template",
     )
-    labels = label_editor.draw("projects_labels") if template is None else []
+    own = template == OWN
+    labels = label_editor.draw("projects_labels") if own else []
     if st.button("Create the project", type="primary", key="projects_create"):
         with errors.shown():
             with writing(resources.engine()) as session:
                 made = creating.create_project(
-                    name.strip(), session=session, template=template, labels=labels
+                    name.strip(), session=session, template=None if own else template, labels=labels
                 )
                 chosen = (made.id, made.name)
             context.choose_project(*chosen)

@@ -30,6 +30,11 @@ SWITCHES = {
     "propagate": "An answer counts for the whole duplicate group",
     "auto_probe": "Retrain the probe by itself",
 }
+PROMOTIONS = {
+    "automatic": "is promoted by itself",
+    "ask": "waits for a decision",
+    "never": "is never promoted by itself",
+}
 PARTS = ["Labels", "Guidelines", "People", "Defaults"]
 
 
@@ -186,17 +191,22 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
             format_func=lambda name: name.replace("_", " "),
         )
         for name, (words, low_share, high_share, hint) in SHARES.items():
-            found[name] = st.slider(words, low_share, high_share, values[name], 0.01, help=hint)
+            found[name] = st.number_input(
+                words, low_share, high_share, float(values[name]), 0.01, help=hint
+            )
     with right:
         st.subheader("People and models")
         for name, (words, low, high, hint) in COUNTS.items():
             found[name] = int(st.number_input(words, low, high, values[name], help=hint))
-        for name, words in SWITCHES.items():
-            found[name] = st.toggle(words, values[name])
         found["gate"] = st.selectbox(
-            "A candidate that passes the comparison is promoted", GATES, GATES.index(stored.gate)
+            "A candidate that passes the comparison",
+            GATES,
+            GATES.index(stored.gate),
+            format_func=lambda name: PROMOTIONS[name],
         )
         found["base_model"] = st.text_input("Base model", stored.base_model).strip()
+    for name, words in SWITCHES.items():
+        found[name] = st.toggle(words, values[name])
     return found
 
 

@@ -14,6 +14,7 @@ from labeling.pages.parts import (
     errors,
     jobs,
     label_set,
+    notice,
     resources,
     train_form,
     versions,
@@ -27,6 +28,7 @@ def main() -> None:
     """Draw the page."""
     page = context.current()
     st.title("Train")
+    notice.show()
     labels = label_set.load(page.project_id)
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
@@ -39,7 +41,7 @@ def main() -> None:
         _running(page, job.id)
         return
     _start(page, overview, base_model)
-    st.subheader("What will be trained on", divider="gray")
+    st.subheader("What will be trained on")
     if any(sum(of_split.values()) for of_split in overview.counts.values()):
         for column, split in zip(st.columns(3), SPLITS, strict=True):
             of_split = overview.counts.get(split, {})
@@ -123,7 +125,7 @@ def _last(
     known: Sequence[models.VersionRow],
     labels: label_set.LabelSet,
 ) -> None:
-    st.subheader("Last training", divider="gray")
+    st.subheader("Last training")
     jobs.ended(job)
     made = next((row for row in known if row.number == job.result.get("version")), None)
     current = next((row for row in known if row.state == "current"), None)

@@ -140,7 +140,7 @@ def confusion(metrics: Metrics, labels: LabelSet) -> Any:
         text=alt.Text("count", format=",")
     )
     shares_ = base.mark_text(fontSize=11, dy=9, color=ink).encode(text="shown:N")
-    return (cells + counts + shares_).properties(height=54 * len(names) + 40)
+    return (cells + counts + shares_).properties(height=72 * len(names) + 60)
 
 
 def label_scores(metrics: Metrics, labels: LabelSet) -> Any:

@@ -38,5 +38,7 @@ def shown() -> Iterator[None]:
 
 def show(message: str) -> None:
     """Show one message as an error, word for word."""
-    text = message[:1].upper() + message[1:]
+    first = message.split(" ", 1)[0]
+    # A setting's name or a file's stays as it is written.
+    text = message[:1].upper() + message[1:] if first.isalpha() else message
     st.error(plain(text), icon=":material/error:")

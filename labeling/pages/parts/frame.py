@@ -9,21 +9,27 @@ from typing import Any
 import streamlit as st
 
 _CSS = """
-.stLayoutWrapper:has(> .st-key-relabel_frame) { position: absolute; height: 0; overflow: hidden; }
-.stMainBlockContainer { padding: 4.75rem 2rem 3rem; max-width: 84rem; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-relabel_frame) {
+  position: absolute; height: 0; overflow: hidden;
+}
+[data-testid="stLayoutWrapper"]:has(> .st-key-relabel_header) {
+  position: fixed; top: 0.7rem; right: 1.25rem; width: auto; z-index: 999991;
+}
+.st-key-relabel_header { flex-wrap: nowrap; }
+.st-key-relabel_header p {
+  max-width: 28vw; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+}
+.stMainBlockContainer { padding: 5rem 2rem 3rem; max-width: 84rem; }
 .stMainBlockContainer h1 { padding-top: 0; padding-bottom: 0.25rem; }
 [data-testid="stStatusWidget"] { display: none; }
-.stDataFrame, .stTable, [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
-.stText { white-space: pre-wrap; overflow-wrap: anywhere; }
-@media (min-width: 64rem) {
-  .stLayoutWrapper:has(> .st-key-relabel_header) { position: absolute; }
-  .st-key-relabel_header {
-    position: fixed; top: 0.7rem; right: 1.25rem; width: auto; z-index: 999991;
-  }
+[data-variant="segmented_control"][data-selected="true"] * { color: var(--st-text-color); }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
+  color: color-mix(in srgb, var(--st-text-color) 76%, var(--st-background-color));
 }
-@media (max-width: 63.99rem) {
-  .stMainBlockContainer { padding: 4rem 1rem 3rem; }
-  .st-key-relabel_header { margin-bottom: -0.5rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+.stText { overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  .stMainBlockContainer { padding: 4.5rem 1rem 3rem; }
 }
 """
 

@@ -11,7 +11,7 @@ from db.schema import ImportBatch
 from db.sessions import reading
 from labeling import rejects
 from labeling.pages.parts import context, errors, jobs, resources, tables
-from labeling.pages.parts.wording import counted, time_zone
+from labeling.pages.parts.wording import counted
 
 SEEN = "data_import_seen"
 
@@ -99,16 +99,14 @@ def files(page: context.PageContext) -> None:
         rejected = [(one.id, one.file_name, one.rejected) for one in batches if one.rejected]
     if not rows:
         return
-    st.subheader("Files", divider="gray")
+    st.subheader("Files")
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         height=tables.height(len(rows), 5),
-        column_config={
-            "When": st.column_config.DatetimeColumn(
-                format="D MMM YYYY, HH:mm", timezone=time_zone()
-            )
-        },
+        column_config=tables.columns(
+            numbers=["Rows", "Brought in", "Already here", "Rejected"], moments=["When"]
+        ),
     )
     if rejected:
         chosen = st.selectbox(

@@ -1,0 +1,56 @@
+"""Data: what have we got, what is left, find me this one; and bringing files in."""
+
+import streamlit as st
+
+from db import projects
+from db.sessions import reading
+from labeling import status
+from labeling.pages.parts import context, imports, resources, upload
+from labeling.pages.parts.wording import counted, percent
+
+VIEWS = ["Tweets", "Bring in a file"]
+
+
+def main() -> None:
+    """Draw the page."""
+    page = context.current()
+    st.title("Data")
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        state = status.status(project, session=session)
+    st.text(sentence(state))
+    importing = imports.newest(page)
+    if state.tweets == 0:
+        if not importing:
+            upload.draw(page)
+            imports.files(page)
+        return
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        required=True,
+        key="data_view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if view == VIEWS[1]:
+        imports.outcome(page)
+        if not importing:
+            upload.draw(page)
+        imports.files(page)
+
+
+def sentence(state: status.Status) -> str:
+    """Say what the project holds and what is left."""
+    if state.tweets == 0:
+        return "No tweets yet. Bring in a CSV file."
+    share = state.gold_total / state.tweets
+    return (
+        f"{counted(state.tweets, 'tweet')} in {counted(state.groups, 'duplicate group')}; "
+        f"{state.gold_total:,} have a gold label ({percent(share)}), "
+        f"{state.reviewed:,} were reviewed by a person, {state.predictions:,} have a prediction."
+    )
+
+
+main()

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+from opened import Opener, words
+from sqlalchemy import Engine
+
+from db import jobs
+from db.sessions import reading, writing
+from db.settings import Settings
+from labeling import importing
+
+CSV = "sentiment,message,tweetid\n1,the sea *rises*,1\n9,no such label,2\n0,=2+5,3\n"
+
+
+def _upload(at, content: str | bytes, name: str = "tweets.csv"):
+    body = content if isinstance(content, bytes) else content.encode()
+    at.file_uploader[0].upload(name, body, "text/csv")
+    return at.run()
+
+
+def _newest_import(project: int, engine: Engine):
+    with reading(engine) as session:
+        return jobs.recent_jobs(project, session=session, kind="import", limit=1)[0]
+
+
+def test_the_page_says_what_is_there_and_what_is_left(project: int, open_page: Opener) -> None:
+    at = open_page("data")
+    assert not at.exception
+    assert not at.error
+    assert "160 tweets" in at.text[0].value
+    assert "reviewed by a person" in at.text[0].value
+
+
+def test_an_upload_shows_first_rows_guessed_columns_and_what_will_happen(
+    project: int, open_page: Opener
+) -> None:
+    at = _upload(open_page("data", data_view="Bring in a file"), CSV)
+    assert not at.exception
+    assert at.selectbox(key="data_text").value == "message"
+    assert at.selectbox(key="data_id").value == "tweetid"
+    assert at.selectbox(key="data_label").value == "sentiment"
+    assert "become gold labels (source: imported)" in words(at)
+    assert "the sea *rises*" in at.dataframe[0].value["message"].tolist()
+
+
+def test_bringing_in_queues_a_job_on_a_file_named_by_the_server(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = _upload(open_page("data", data_view="Bring in a file"), CSV, "../../evil name.csv")
+    next(button for button in at.button if button.label == "Bring in 3 rows").click().run()
+    assert not at.exception
+    params = _newest_import(project, engine).params
+    kept = Settings.from_environment().data / params["path"]
+    assert kept.parent == Settings.from_environment().uploads
+    assert kept.stem.isalnum()
+    assert kept.read_text() == CSV
+    assert params["columns"] == {"text": "message", "id": "tweetid", "label": "sentiment"}
+
+
+def test_a_file_in_another_encoding_is_refused_and_asks_for_it(
+    project: int, open_page: Opener
+) -> None:
+    body = "message,tweetid\nDie Erde wärmt sich,1\n".encode("cp1252")
+    at = _upload(open_page("data", data_view="Bring in a file"), body)
+    assert not at.exception
+    assert "encod" in at.error[0].value.lower()
+    at.selectbox(key="data_encoding").set_value("cp1252").run()
+    assert not at.error
+    assert "Die Erde wärmt sich" in at.dataframe[0].value["message"].tolist()
+
+
+def test_an_empty_file_is_refused_in_words(project: int, open_page: Opener) -> None:
+    at = _upload(open_page("data", data_view="Bring in a file"), b"")
+    assert not at.exception
+    assert at.error
+
+
+def test_one_column_for_two_things_is_refused_and_nothing_is_queued(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = _upload(open_page("data", data_view="Bring in a file"), CSV)
+    at.selectbox(key="data_id").set_value("message").run()
+    next(button for button in at.button if button.label == "Bring in 3 rows").click().run()
+    assert "two things" in at.error[0].value
+    with reading(engine) as session:
+        assert not jobs.recent_jobs(project, session=session, kind="import")
+
+
+def test_the_outcome_of_an_import_counts_rejects_and_offers_them(
+    project: int, open_page: Opener, engine: Engine, tmp_path: Path
+) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text(CSV, encoding="utf-8")
+    report = importing.import_file(file, engine=engine, project_name="Climate stance")
+    with writing(engine) as session:
+        job = jobs.enqueue(project, "import", {"file_name": "more.csv"}, session=session)
+        job.state, job.result = "succeeded", report.to_json()
+    at = open_page("data", data_view="Bring in a file")
+    assert not at.exception
+    assert "2 brought in" in words(at)
+    assert "1 rejected" in words(at)
+    assert at.download_button[0].label == "Download 1 reject"

@@ -1,0 +1,83 @@
+from opened import Opener, words
+from sqlalchemy import Engine
+
+from db import projects
+from db.sessions import reading
+
+
+def _click(at, label):
+    return next(button for button in at.button if button.label == label).click().run()
+
+
+def _project(engine: Engine, session):
+    return projects.get_project("Climate stance", session=session)
+
+
+def test_a_label_is_renamed_and_keeps_its_value(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings")
+    at.session_state[f"settings_labels_{project}_0"] = {
+        "edited_rows": {0: {"name": "Denies"}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    _click(at, "Save labels")
+    assert not at.exception
+    with reading(engine) as session:
+        label = projects.labels_of(_project(engine, session), session=session)[0]
+    assert (label.value, label.name) == ("-1", "Denies")
+    assert "Labels saved" in at.toast[0].value
+
+
+def test_two_labels_with_one_name_are_refused_and_nothing_is_changed(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings")
+    at.session_state[f"settings_labels_{project}_0"] = {
+        "edited_rows": {0: {"name": "Pro"}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    _click(at, "Save labels")
+    assert "two labels have the name" in at.error[0].value.lower()
+    with reading(engine) as session:
+        names = [x.name for x in projects.labels_of(_project(engine, session), session=session)]
+    assert names == ["Anti", "Neutral", "Pro", "News"]
+
+
+def test_guidelines_are_saved(project: int, open_page: Opener, engine: Engine) -> None:
+    at = open_page("settings", settings_part="Guidelines")
+    at.text_area[0].set_value("Judge the **author**.").run()
+    _click(at, "Save guidelines")
+    assert not at.exception
+    with reading(engine) as session:
+        assert _project(engine, session).guidelines == "Judge the **author**."
+
+
+def test_the_last_admin_cannot_step_down(project: int, open_page: Opener) -> None:
+    at = open_page("settings", settings_part="People")
+    at.session_state["settings_people"] = {
+        "edited_rows": {0: {"role": "annotator"}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    _click(at, "Save people")
+    assert "nobody would be an active admin" in at.error[0].value.lower()
+
+
+def test_defaults_are_saved(project: int, open_page: Opener, engine: Engine) -> None:
+    at = open_page("settings", settings_part="Defaults")
+    order = next(box for box in at.selectbox if box.label == "Order")
+    order.set_value("random")
+    _click(at, "Save defaults")
+    assert not at.exception
+    with reading(engine) as session:
+        stored = projects.settings_of(_project(engine, session))
+    assert stored.queue_order == "random"
+
+
+def test_an_annotator_sees_settings_but_cannot_save(project: int, open_page: Opener) -> None:
+    at = open_page("settings", person="Ben")
+    assert "Only an admin" in words(at)
+    assert next(button for button in at.button if button.label == "Save labels").disabled

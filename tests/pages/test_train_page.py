@@ -1,0 +1,100 @@
+from opened import Opener, words
+from sqlalchemy import Engine, select
+
+from db import jobs
+from db.schema import Job
+from db.sessions import reading, writing
+
+
+def test_the_page_begins_with_one_sentence_on_new_answers_and_time(
+    modelled: int, open_page: Opener
+) -> None:
+    at = open_page("train")
+    assert not at.exception
+    assert not at.error
+    assert "since version" in at.text[0].value
+    assert "training takes about" in at.text[0].value
+
+
+def test_counts_are_shown_for_every_split(project: int, open_page: Opener) -> None:
+    said = words(open_page("train"))
+    for split in ("train", "validation", "test"):
+        assert f"{split}: " in said
+    assert "never predictions" in said
+
+
+def test_a_project_without_labels_cannot_start_and_says_how_many_are_missing(
+    engine: Engine, open_page: Opener
+) -> None:
+    from page_project import NAME
+
+    from db import projects
+    from labeling import creating
+
+    with writing(engine) as session:
+        creating.create_project(NAME, session=session, template="climate")
+        projects.get_or_add_annotator("Ada", session=session, role="admin")
+    at = open_page("train")
+    assert "Too few labels to train" in at.warning[0].value
+    start = next(button for button in at.button if button.label == "Start training")
+    assert start.disabled
+
+
+def test_starting_queues_a_training_with_the_settings_on_screen(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("train")
+    at.segmented_control(key="train_kind").set_value("probe")
+    at.number_input(key="train_epochs").set_value(5)
+    at.run()
+    next(button for button in at.button if button.label == "Start training").click().run()
+    assert not at.exception
+    with reading(engine) as session:
+        job = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        assert job.params["config"]["kind"] == "probe"
+        assert job.params["config"]["epochs"] == 5
+
+
+def test_settings_that_cannot_be_are_refused_in_words(modelled: int, open_page: Opener) -> None:
+    at = open_page("train")
+    at.text_input(key="train_base_model").set_value("  ").run()
+    assert not at.exception
+    assert "base_model" in at.error[0].value.replace("\\", "")
+
+
+def test_a_job_that_failed_is_shown_with_its_reason_and_can_be_tried_again(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("train")
+    next(button for button in at.button if button.label == "Start training").click().run()
+    assert "could not be started" in at.error[0].value
+    assert any(button.label == "Try again" for button in at.button)
+
+
+def test_a_running_training_shows_progress_and_can_be_cancelled(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        job_id = jobs.enqueue(modelled, "train", {"config": {}}, session=session).id
+        assert jobs.reserve_next(session=session) is not None
+        jobs.report_progress(
+            job_id, session=session, done=10, total=40, message="training", eta_seconds=120.0
+        )
+    at = open_page("train")
+    assert not at.exception
+    assert "Closing this page changes nothing" in words(at)
+    at.button(key=f"job_cancel_{job_id}").click().run()
+    with reading(engine) as session:
+        assert session.scalar(select(Job.cancel_requested).where(Job.id == job_id))
+
+
+def test_an_interrupted_training_can_be_resumed(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        job = jobs.enqueue(modelled, "train", {"config": {}}, session=session)
+        job.state = "interrupted"
+        job_id = job.id
+    at = open_page("train")
+    assert "was interrupted" in at.warning[0].value
+    assert at.button(key=f"job_resume_{job_id}").label == "Resume"
