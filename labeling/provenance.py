@@ -99,7 +99,7 @@ def _claim(answer: Answer, annotator_id: int, *, session: Session) -> Lease | No
     held = session.scalars(query).all()
     named = [lease for lease in held if lease.id == answer.lease_generation]
     others = [lease for lease in held if lease.slot < REPEAT_SLOT]
-    return next(iter(named or others), None)
+    return next(iter(named or others or held), None)
 
 
 def _revised(answer: Answer, annotator_id: int, *, session: Session) -> AnnotationEvent | None:
