@@ -17,14 +17,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db.project_settings import ProjectSettings
-from db.schema import Annotation, AnnotationEvent, DuplicateGroup, Gold, Tweet
+from db.projects import settings_of
+from db.schema import Annotation, AnnotationEvent, DuplicateGroup, Gold, Project, Tweet
 from db.types import now
 
 BY_PEOPLE = ("adjudicated", "agreement", "single")
 BORROWED = ("propagated", "auto-accepted")
+_MEMBER = aliased(Tweet)
 
 
 @dataclass(frozen=True)
@@ -99,17 +101,32 @@ def resolve_tweets(
         resolve(group_id, settings=settings, session=session)
 
 
-def close_labelled_groups(project_id: int, *, session: Session) -> None:
-    """Close the open groups of a project that have gold labels, as after an import."""
-    has_gold = (
+def settle_imported(batch_id: int, after: int, project_id: int, *, session: Session) -> None:
+    """Bring groups in line with the tweets of an import numbered above `after`.
+
+    Groups that now hold an imported label are closed; new members of groups that people have
+    answered get that answer.
+    """
+    new = (Tweet.id > after, Tweet.batch_id == batch_id)
+    by_people = (
         select(Gold.tweet_id)
-        .join(Tweet, Tweet.id == Gold.tweet_id)
-        .where(Tweet.group_id == DuplicateGroup.id)
+        .join(_MEMBER, _MEMBER.id == Gold.tweet_id)
+        .where(_MEMBER.group_id == Tweet.group_id, Gold.source.in_(BY_PEOPLE))
         .exists()
     )
+    answered = (
+        select(Tweet.group_id)
+        .distinct()
+        .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
+        .where(*new, ~DuplicateGroup.open, by_people)
+    )
+    settings = settings_of(session.get_one(Project, project_id))
+    for group_id in session.scalars(answered).all():
+        resolve(group_id, settings=settings, session=session)
+    labelled = select(Tweet.group_id).where(*new, Tweet.imported_label.is_not(None))
     session.execute(
         update(DuplicateGroup)
-        .where(DuplicateGroup.project_id == project_id, DuplicateGroup.open, has_gold)
+        .where(DuplicateGroup.id.in_(labelled), DuplicateGroup.open)
         .values(open=False)
         .execution_options(synchronize_session=False)
     )

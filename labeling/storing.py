@@ -12,6 +12,7 @@ from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, Tweet
 from db.types import now
 from db.upsert import insert_missing
 from labeling.errors import ImportRefused
+from labeling.resolving import settle_imported
 from labeling.row_checks import NewTweet, Reject, looks_rounded
 from trainer.splits import SplitDrawer, SplitShares
 
@@ -216,3 +217,4 @@ def _store_tweets(
         .where(_GROUPS.c.representative_id.is_(None), _GROUPS.c.id.in_(mine_groups))
         .values(representative_id=first)
     )
+    settle_imported(batch_id, last, project_id, session=session)
