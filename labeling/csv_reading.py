@@ -8,7 +8,7 @@ import codecs
 import csv
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -221,9 +221,13 @@ def _refuse_other_formats(start: bytes, encoding: str | None) -> None:
 
 def _guess_delimiter(path: Path, encoding: str) -> str:
     """Return the delimiter that divides the header into most columns; a comma on a tie."""
-    widths = {}
+    widths = dict.fromkeys(DELIMITERS, 0)
     for delimiter in DELIMITERS:
-        with open_records(path, encoding=encoding, delimiter=delimiter) as records:
+        # A quoted header is no CSV to a reader that takes another delimiter.
+        with (
+            suppress(ImportRefused),
+            open_records(path, encoding=encoding, delimiter=delimiter) as records,
+        ):
             widths[delimiter] = len(records.header)
     return max(DELIMITERS, key=lambda delimiter: widths[delimiter])
 

@@ -106,6 +106,7 @@ GOOD_FILES = {
     "lone CR": (HEADER + "1,Zoë 👩‍🔬 שלום,1\n").replace("\n", "\r").encode(),
     "semicolons": "sentiment;message;tweetid\n1;Zoë 👩‍🔬 שלום;1\n".encode(),
     "tabs": "sentiment\tmessage\ttweetid\n1\tZoë 👩‍🔬 שלום\t1\n".encode(),
+    "everything quoted": '"sentiment","message","tweetid"\n"1","Zoë 👩‍🔬 שלום","1"\n'.encode(),
     "no last line end": (HEADER + "1,Zoë 👩‍🔬 שלום,1").encode(),
     "blanks around label and id": (HEADER + " 1 ,Zoë 👩‍🔬 שלום, 1 \n").encode(),
     "label by name": (HEADER + "pro,Zoë 👩‍🔬 שלום,1\n").encode(),
