@@ -32,6 +32,7 @@ from transformers import (
 
 from trainer.config import BUNDLED_BASE_MODEL
 from trainer.errors import BaseModelError
+from trainer.files import file_sha256
 from trainer.quiet import quiet_transformers
 from trainer.weights import check_weights
 
@@ -133,9 +134,19 @@ def check_directory(directory: Path, *, what: str) -> dict[str, Any]:
 
 
 def load_encoder(
-    directory: Path, config: dict[str, Any], *, dropout: float | None = None
+    directory: Path,
+    config: dict[str, Any],
+    *,
+    dropout: float | None = None,
+    attention: str = "sdpa",
+    complete: bool = False,
 ) -> torch.nn.Module:
-    """The encoder with its weights, float32, in evaluation mode. Only a pooler may be new."""
+    """The encoder with its weights, float32, in evaluation mode.
+
+    attention: sdpa, or eager, whose backward pass is the faster one on a processor.
+    complete: no weight may be missing or left over; else a pooler may be new, a head left over.
+    Raises BaseModelError.
+    """
     family = FAMILIES[config["model_type"]]
     settings = encoder_config(config, dropout=dropout)
     with quiet_transformers():
@@ -143,6 +154,7 @@ def load_encoder(
             model, report = family.encoder.from_pretrained(
                 str(directory),
                 config=settings,
+                attn_implementation=attention,
                 dtype=torch.float32,
                 use_safetensors=True,
                 local_files_only=True,
@@ -151,11 +163,13 @@ def load_encoder(
             )
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise BaseModelError(f"{directory.name} does not load: {_one_line(error)}") from error
-    missing = [key for key in report["missing_keys"] if not key.startswith("pooler.")]
-    if missing or report["mismatched_keys"]:
+    odd = {key for key in report["missing_keys"] if complete or not key.startswith("pooler.")}
+    odd |= {str(key) for key in report["mismatched_keys"]}
+    odd |= set(report["unexpected_keys"]) if complete else set()
+    if odd:
         raise BaseModelError(
-            f"{directory.name} lacks the weights {', '.join(sorted(missing)[:3]) or '(shapes)'}; "
-            "its files do not belong together"
+            f"the weights in {directory.name} do not fit its config.json: "
+            f"{', '.join(sorted(odd)[:3])}; its files do not belong together"
         )
     encoder: torch.nn.Module = model.eval()
     return encoder
@@ -180,12 +194,6 @@ def load_tokenizer(directory: Path, config: dict[str, Any]) -> Any:
             raise BaseModelError(
                 f"the tokenizer in {directory.name} does not load: {_one_line(error)}"
             ) from error
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def plain_file(path: Path, *, what: str, root: Path) -> None:

@@ -98,6 +98,29 @@ def prediction_batches(lengths: Sequence[int], *, tokens: int = TOKENS) -> Itera
         yield batch
 
 
+def run_over(
+    ids: Sequence[TokenIds],
+    compute: Callable[[Batch], torch.Tensor],
+    *,
+    pad_id: int,
+    width: int,
+    after_batch: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Rows (n, width) of `compute` over tokenised texts, in their order.
+
+    after_batch gets the number of texts done so far; it may raise to stop.
+    """
+    results = np.empty((len(ids), width), dtype=np.float32)
+    done = 0
+    for batch in prediction_batches([len(row) for row in ids]):
+        values = compute(pad([ids[place] for place in batch], pad_id))
+        results[batch] = values.float().cpu().numpy()
+        done += len(batch)
+        if after_batch is not None:
+            after_batch(done)
+    return results
+
+
 @dataclass(frozen=True)
 class TextMapper:
     """Runs a model over any number of texts: identical texts once, like lengths together."""
@@ -122,17 +145,21 @@ class TextMapper:
         rows = [place.setdefault(text, len(place)) for text in texts]
         distinct = list(place)
         results = np.empty((len(distinct), self.width), dtype=np.float32)
-        done = 0
         for start in range(0, len(distinct), CHUNK):
-            ids = tokenise(self.tokenizer, distinct[start : start + CHUNK], self.max_length)
-            for batch in prediction_batches([len(row) for row in ids]):
-                if should_stop is not None and should_stop():
-                    raise Cancelled(f"stopped after {done} of {len(distinct)} texts")
-                padded = pad([ids[position] for position in batch], self.tokenizer.pad_token_id)
-                values = compute(padded).float().cpu().numpy()
-                results[[start + position for position in batch]] = values
-                done += len(batch)
+            chunk = distinct[start : start + CHUNK]
+
+            def after_batch(done: int, start: int = start) -> None:
                 if on_progress is not None:
-                    on_progress(done, len(distinct))
+                    on_progress(start + done, len(distinct))
+                if should_stop is not None and should_stop():
+                    raise Cancelled(f"stopped after {start + done} of {len(distinct)} texts")
+
+            results[start : start + CHUNK] = run_over(
+                tokenise(self.tokenizer, chunk, self.max_length),
+                compute,
+                pad_id=self.tokenizer.pad_token_id,
+                width=self.width,
+                after_batch=after_batch,
+            )
         whole: NDArray[np.float32] = results[rows]
         return whole

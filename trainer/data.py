@@ -54,6 +54,19 @@ def label_indices(examples: Sequence[Example], label_map: Sequence[str]) -> list
         ) from None
 
 
+def check_labels(examples: Sequence[Example], labels: Sequence[LabelInfo]) -> None:
+    """Refuse malformed labels or examples, whatever their number. Raises DataError."""
+    values = [label.value for label in labels]
+    if len(set(values)) != len(values):
+        raise DataError(f"label values repeat: {', '.join(map(repr, values))}; make them distinct")
+    if len(values) < 2:
+        raise DataError(
+            f"{len(values)} label leaves no choice; give the project at least two labels"
+        )
+    _check_examples(examples)
+    label_indices(examples, values)
+
+
 def check_trainable(examples: Sequence[Example], labels: Sequence[LabelInfo]) -> None:
     """Refuse data from which no classifier can be trained and judged.
 
@@ -61,19 +74,12 @@ def check_trainable(examples: Sequence[Example], labels: Sequence[LabelInfo]) ->
     a young project: the last epoch is then kept and the temperature stays 1.
     Raises TooFewLabelsError with the counts per label, or DataError for what is malformed.
     """
-    values = [label.value for label in labels]
-    if len(set(values)) != len(values):
-        raise DataError(f"label values repeat: {', '.join(map(repr, values))}; make them distinct")
-    if len(values) < 2:
-        raise DataError(f"{len(values)} label is no choice; give the project at least two labels")
-    _check_examples(examples)
-    label_indices(examples, values)
+    check_labels(examples, labels)
     counts = Counter((example.split, example.label) for example in examples)
-    short = any(counts["train", value] < MINIMUM_TRAIN for value in values)
+    short = any(counts["train", label.value] < MINIMUM_TRAIN for label in labels)
     if short:
         had = "; ".join(
-            f"{label.name} ({label.value}): {counts['train', label.value]}"
-            for label in labels
+            f"{label.name} ({label.value}): {counts['train', label.value]}" for label in labels
         )
         raise TooFewLabelsError(
             f"too few labels to train, in the training split: {had}. Each label needs at least "

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from trainer.config import TrainConfig
@@ -89,6 +92,27 @@ def last_layer(head: nn.Sequential) -> nn.Linear:
     return layer
 
 
+def save_head(head: nn.Sequential, path: Path) -> None:
+    """Write a head's weights as safetensors, float32."""
+    save_file(
+        {k: v.detach().float().cpu().contiguous() for k, v in head.state_dict().items()}, path
+    )
+
+
+def load_head(path: Path, shape: HeadShape) -> nn.Sequential:
+    """The head of `shape` with the weights at `path`.
+
+    Raises ArtifactError if a weight is missing, left over, or of another shape.
+    """
+    head = build_head(shape)
+    try:
+        head.load_state_dict(load_file(path), strict=True)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ArtifactError(f"{path.name} does not fit the model's head: {reason}") from error
+    return head.eval()
+
+
 def normalised(vectors: torch.Tensor) -> torch.Tensor:
     """Pooled vectors (n, width), centred and scaled to unit variance over the coordinates.
 
@@ -107,9 +131,14 @@ def mean_pooled(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Ten
 def class_weights(indices: Sequence[int], labels: int, scheme: str) -> torch.Tensor | None:
     """Loss weight of each label, mean 1 over the examples; None for scheme "none".
 
-    "balanced" is n / (K · n_k), King and Zeng (2001), as in scikit-learn.
+    "balanced" is n / (K · n_k), King and Zeng (2001), as in scikit-learn; "root" is its square
+    root, which helps rare labels at less cost to the frequent ones.
     """
     if scheme == "none":
         return None
     counts = torch.bincount(torch.as_tensor(indices), minlength=labels).clamp(min=1)
-    return (len(indices) / (labels * counts)).to(torch.float32)
+    weights = len(indices) / (labels * counts)
+    if scheme == "root":
+        weights = weights.sqrt()
+    mean = (weights * counts).sum() / counts.sum()
+    return (weights / mean).to(torch.float32)

@@ -1,0 +1,179 @@
+"""Fine-tuning: the encoder learns too. Puts data, network and loop together."""
+
+import copy
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from trainer.base_model import (
+    TOKENIZER_FILES,
+    BaseModel,
+    find_base_model,
+    load_encoder,
+    load_tokenizer,
+)
+from trainer.batching import Batch, longest_allowed, run_over, tokenise
+from trainer.calibration import softmax
+from trainer.callbacks import Callbacks
+from trainer.checkpoints import Checkpoints
+from trainer.config import TrainConfig
+from trainer.data import Example, label_indices, of_split
+from trainer.durable import write_json
+from trainer.heads import HeadShape, class_weights, save_head
+from trainer.loop import Fitted, Loop, TrainingSet, Validation
+from trainer.metrics import evaluate
+from trainer.network import TextClassifier, build_classifier, reading_of
+from trainer.precision import device, limit_threads, uses_bf16
+from trainer.predict import Classifier, ClassifierFacts, ready
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A fine-tuned network, exact (float32), and as a classifier without temperature."""
+
+    network: TextClassifier
+    base: BaseModel
+    classifier: Classifier
+    fitted: Fitted
+
+    @property
+    def best_epoch(self) -> float:
+        """The epoch whose weights were kept."""
+        return self.fitted.best_epoch
+
+    @property
+    def tweets_per_second(self) -> float:
+        """Training speed, validations not counted."""
+        return self.fitted.tweets_per_second
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody stopped the training early."""
+        return self.fitted.cancelled
+
+    def write(self, directory: Path) -> None:
+        """Write encoder, tokenizer and head as plain files that carry no code."""
+        weights = {k: v.contiguous() for k, v in self.network.encoder.state_dict().items()}
+        save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+        config = {k: v for k, v in self.base.config.items() if k != "_name_or_path"}
+        write_json(directory / "config.json", config)
+        for name in TOKENIZER_FILES:
+            if (self.base.directory / name).is_file():
+                shutil.copyfile(self.base.directory / name, directory / name)
+        save_head(self.network.head, directory / "head.safetensors")
+
+
+def fine_tune(
+    examples: Sequence[Example],
+    label_map: list[str],
+    config: TrainConfig,
+    *,
+    work: Path,
+    callbacks: Callbacks,
+) -> FineTuned:
+    """Train encoder and head; resumes from the last complete checkpoint in `work`.
+
+    Raises BaseModelError, ConfigError, ArtifactError, or Cancelled before the first validation.
+    """
+    limit_threads(config.threads)
+    training, validation = of_split(examples, "train"), of_split(examples, "validation")
+    base = find_base_model(config.base_model)
+    tokenizer = load_tokenizer(base.directory, base.config)
+    limit = longest_allowed(base.config, config.max_length)
+    network = _new_network(base, config, len(label_map))
+    if uses_bf16(config.precision):
+        network.encoder.to(torch.bfloat16)
+    network.to(device())
+    data = TrainingSet(
+        ids=tokenise(tokenizer, [example.text for example in training], limit),
+        targets=torch.tensor(label_indices(training, label_map)),
+        weights=loss_weights(training, label_map, config),
+        pad_id=tokenizer.pad_token_id,
+    )
+    validation_ids = tokenise(tokenizer, [example.text for example in validation], limit)
+
+    @torch.inference_mode()
+    def compute(batch: Batch) -> torch.Tensor:
+        logits: torch.Tensor = network(batch.to(device()))
+        return logits
+
+    def validate() -> Validation | None:
+        if not validation:
+            return None
+        logits = run_over(validation_ids, compute, pad_id=data.pad_id, width=len(label_map))
+        return score(logits, validation, label_map)
+
+    checkpoints = Checkpoints(
+        work / "checkpoints", fingerprint(config, base, [*training, *validation])
+    )
+    fitted = Loop(
+        network, data, config, validate=validate, checkpoints=checkpoints, callbacks=callbacks
+    ).run()
+    exact = _new_network(base, config, len(label_map)).eval()
+    exact.load_state_dict(fitted.weights, strict=False)
+    facts = ClassifierFacts(
+        kind=config.kind,
+        label_map=label_map,
+        temperature=1.0,
+        base_model=config.base_model,
+        base_sha256=base.sha256,
+        reading=reading_of(config),
+        max_length=limit,
+        head=HeadShape.from_config(config, width=base.config["hidden_size"], labels=len(label_map)),
+        config=config.to_json(),
+    )
+    quick = copy.deepcopy(exact)  # may be rounded; the exact one is written
+    quick.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
+    ready(quick, config.precision)
+    classifier = Classifier(facts, quick.head, network=quick, tokenizer=tokenizer)
+    return FineTuned(exact, base, classifier, fitted)
+
+
+def score(
+    logits: np.ndarray[Any, Any], examples: Sequence[Example], label_map: Sequence[str]
+) -> Validation:
+    """Metrics of logits on examples, without intervals; macro-F1 chooses the best epoch."""
+    metrics = evaluate(
+        softmax(logits),
+        [example.label for example in examples],
+        label_map,
+        groups=[example.group for example in examples],
+        split="validation",
+        resamples=0,
+    )
+    return Validation({**metrics.to_json(), "loss": metrics.log_loss}, metrics.macro_f1)
+
+
+def loss_weights(
+    examples: Sequence[Example], label_map: Sequence[str], config: TrainConfig
+) -> torch.Tensor:
+    """Each example's weight in the loss (n,), its own times its label's; mean 1."""
+    indices = label_indices(examples, label_map)
+    weights = torch.tensor([example.weight for example in examples], dtype=torch.float32)
+    by_label = class_weights(indices, len(label_map), config.class_weights)
+    if by_label is not None:
+        weights = weights * by_label[torch.tensor(indices)]
+    return weights / weights.mean().clamp(min=1e-12)
+
+
+def fingerprint(config: TrainConfig, base: BaseModel, examples: Sequence[Example]) -> str:
+    """Digest of everything that the trained weights follow from."""
+    settings = {name: value for name, value in config.to_json().items() if name != "threads"}
+    told = [json.dumps(settings, sort_keys=True), base.sha256]
+    told += [json.dumps([e.text, e.label, e.split, e.weight]) for e in examples]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _new_network(base: BaseModel, config: TrainConfig, labels: int) -> TextClassifier:
+    attention = "sdpa" if torch.cuda.is_available() else "eager"
+    torch.manual_seed(config.seed)  # a pooler that the base model lacks is drawn at random
+    encoder = load_encoder(base.directory, base.config, dropout=config.dropout, attention=attention)
+    return build_classifier(encoder, config, labels)

@@ -1,0 +1,260 @@
+"""The training loop: examples in, the weights of the best validation out.
+
+It knows no store and no screen; it reports through callbacks, and it can be killed at any
+point and resumed from the last complete checkpoint to the same weights.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import nn
+
+from trainer.batching import TokenIds, pad, training_batches
+from trainer.callbacks import Callbacks, EpochReport, StepReport
+from trainer.checkpoints import Checkpoints, Progress, Weights
+from trainer.config import TrainConfig
+from trainer.errors import Cancelled
+from trainer.faults import fault_point
+from trainer.master import MasterWeights
+from trainer.network import TextClassifier, choose_trained
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Tokenised texts (n), label positions (n,), loss weights (n,) with mean 1."""
+
+    ids: Sequence[TokenIds]
+    targets: torch.Tensor
+    weights: torch.Tensor
+    pad_id: int
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One validation: its metrics as JSON (with "loss"), and the score that chooses the best."""
+
+    metrics: dict[str, Any]
+    score: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a training ended. weights: the trained ones, float32, of the best validation."""
+
+    weights: Weights
+    best_epoch: float
+    steps: int
+    seconds: float
+    tweets_per_second: float
+    cancelled: bool
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How many steps there are, and where validations stand among them."""
+
+    steps_per_epoch: int
+    total_steps: int
+    warmup_steps: int
+    validations: frozenset[int]  # steps, counted within an epoch from 1
+
+    @classmethod
+    def plan(cls, examples: int, config: TrainConfig) -> "Schedule":
+        """The schedule for so many training examples."""
+        batches = math.ceil(examples / config.batch_size)
+        per_epoch = math.ceil(batches / config.gradient_accumulation)
+        parts = min(config.evaluations_per_epoch, per_epoch)
+        total = per_epoch * config.epochs
+        stops = frozenset(round(per_epoch * part / parts) for part in range(1, parts + 1))
+        return cls(per_epoch, total, round(total * config.warmup), stops)
+
+    def rate(self, step: int) -> float:
+        """Share of the peak learning rate at a step (from 0): linear rise, linear decay to 0."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        return (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps)
+
+    def validates_after(self, step: int) -> bool:
+        """Whether a validation follows the step-th step (from 1)."""
+        return (step - 1) % self.steps_per_epoch + 1 in self.validations
+
+
+class Loop:
+    """One training under way. All state that a checkpoint keeps hangs on this object."""
+
+    def __init__(
+        self,
+        network: TextClassifier,
+        data: TrainingSet,
+        config: TrainConfig,
+        *,
+        validate: Callable[[], Validation | None],
+        checkpoints: Checkpoints,
+        callbacks: Callbacks,
+    ) -> None:
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        choose_trained(network, config)
+        self.network = network.to(self.accelerator.device)
+        self.data, self.config = data, config
+        self.validate, self.checkpoints, self.callbacks = validate, checkpoints, callbacks
+        self.weights = MasterWeights(self.network)
+        self.optimizer = make_optimizer(self.weights, config)
+        self.schedule = Schedule.plan(len(data.ids), config)
+        self.progress = Progress()
+
+    def run(self) -> Fitted:
+        """Train to the end, an early stop, or a cancel. Raises Cancelled if nothing is worth
+        keeping yet."""
+        torch.manual_seed(self.config.seed)
+        self._resume()
+        first, started = self.progress, time.monotonic()
+        self.callbacks.on_start(self.schedule.total_steps)
+        losses: list[float] = []
+        cancelled, tweets, stepping = False, 0, 0.0
+        for step, batches in self._steps(first.step):
+            if self.callbacks.should_stop():
+                cancelled = True
+                break
+            began = time.monotonic()
+            losses.append(self._step(step, batches))
+            stepping += time.monotonic() - began
+            tweets += sum(map(len, batches))
+            fault_point("step")
+            seconds = first.seconds + time.monotonic() - started
+            self.progress = replace(self.progress, step=step, seconds=seconds)
+            self.callbacks.on_step(self._report(step, losses[-1], seconds))
+            if self.schedule.validates_after(step):
+                self._validate(losses)
+                losses = []
+                if 0 < self.config.early_stopping_patience <= self.progress.waited:
+                    break
+        if self.progress.best_step < 0:
+            raise Cancelled("stopped before the first validation; there is no model to keep")
+        return Fitted(
+            weights=self.checkpoints.best(self.progress),
+            best_epoch=self.progress.best_step / self.schedule.steps_per_epoch,
+            steps=self.progress.step,
+            seconds=first.seconds + time.monotonic() - started,
+            tweets_per_second=tweets / stepping if stepping else 0.0,
+            cancelled=cancelled,
+        )
+
+    def _steps(self, done: int) -> Iterator[tuple[int, list[NDArray[np.int64]]]]:
+        """(step from 1, its batches of positions), going on after `done` steps."""
+        lengths = [len(row) for row in self.data.ids]
+        per_epoch, group = self.schedule.steps_per_epoch, self.config.gradient_accumulation
+        for epoch in range(done // per_epoch, self.config.epochs):
+            batches = training_batches(
+                lengths, self.config.batch_size, seed=self.config.seed, epoch=epoch
+            )
+            for place in range(per_epoch):
+                step = epoch * per_epoch + place + 1
+                if step > done:
+                    yield step, batches[place * group : (place + 1) * group]
+
+    def _step(self, step: int, batches: list[NDArray[np.int64]]) -> float:
+        """One optimiser step over its batches; returns the mean loss of their examples."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * self.schedule.rate(step - 1)
+        self.network.train()
+        examples, total = sum(map(len, batches)), 0.0
+        for batch in batches:
+            loss = self._loss(batch) / examples
+            self.accelerator.backward(loss)
+            total += float(loss.detach())
+        self.weights.collect_gradients()
+        if self.config.gradient_clip:
+            nn.utils.clip_grad_norm_(self.weights, self.config.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.weights.publish()
+        return total
+
+    def _loss(self, batch: NDArray[np.int64]) -> torch.Tensor:
+        """Sum over the batch of weighted cross-entropy, smoothed as the settings say."""
+        device = self.accelerator.device
+        positions = torch.from_numpy(batch)
+        padded = pad([self.data.ids[place] for place in batch], self.data.pad_id)
+        losses = nn.functional.cross_entropy(
+            self.network(padded.to(device)),
+            self.data.targets[positions].to(device),
+            reduction="none",
+            label_smoothing=self.config.label_smoothing,
+        )
+        return (losses * self.data.weights[positions].to(device)).sum()
+
+    def _validate(self, losses: Sequence[float]) -> None:
+        """Score the weights as they stand, and put them on disk."""
+        self.network.eval()
+        validation = self.validate()
+        fault_point("evaluate")
+        before = self.progress
+        # Without validation tweets the last weights are kept.
+        score = float(before.step) if validation is None else validation.score
+        better = score > before.best_score
+        self.progress = replace(
+            before,
+            best_step=before.step if better else before.best_step,
+            best_score=score if better else before.best_score,
+            waited=0 if better else before.waited + 1,
+        )
+        self.checkpoints.save(self.weights.state(), self._state(), self.progress)
+        self.callbacks.on_epoch(
+            EpochReport(
+                step=before.step,
+                epoch=before.step / self.schedule.steps_per_epoch,
+                training_loss=float(np.mean(losses)),
+                learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+                metrics={} if validation is None else validation.metrics,
+                seconds=before.seconds,
+            )
+        )
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"optimizer": self.optimizer.state_dict()}
+        state["random"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            state["cuda"] = torch.cuda.get_rng_state_all()
+        return state
+
+    def _resume(self) -> None:
+        found = self.checkpoints.latest()
+        fault_point("load")
+        if found is None:
+            return
+        state = found.state()
+        self.weights.load(found.weights())
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        if "cuda" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda"])
+        self.progress = found.progress
+
+    def _report(self, step: int, loss: float, seconds: float) -> StepReport:
+        return StepReport(
+            step=step,
+            total_steps=self.schedule.total_steps,
+            epoch=step / self.schedule.steps_per_epoch,
+            loss=loss,
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            seconds=seconds,
+        )
+
+
+def make_optimizer(weights: MasterWeights, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (fused) or plain SGD; weight decay on matrices only, as is usual for BERT."""
+    groups = [
+        {"params": [w for w in weights if w.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)

@@ -1,0 +1,215 @@
+"""The classifier as it is used: texts in, calibrated probabilities out, whatever its kind."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from trainer.artifacts import read_facts, verify
+from trainer.base_model import check_directory, load_encoder, load_tokenizer
+from trainer.batching import Batch, TextMapper, longest_allowed
+from trainer.calibration import apply_temperature
+from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
+from trainer.encoder import Encoder
+from trainer.errors import ArtifactError, BaseModelError
+from trainer.heads import HeadShape, load_head
+from trainer.network import TextClassifier
+from trainer.precision import device, uses_bf16
+
+Progress = Callable[[int, int], None] | None
+Stop = Callable[[], bool] | None
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClassifierFacts:
+    """What a classifier is besides its weights; stored as classifier.json.
+
+    base_model, base_sha256: what it grew out of. reading: what the head reads (network.READINGS).
+    config: the TrainConfig's JSON. label_map: label values in the order of the probabilities.
+    """
+
+    kind: str
+    label_map: list[str]
+    temperature: float
+    base_model: str
+    base_sha256: str
+    reading: str
+    max_length: int
+    head: HeadShape
+    config: dict[str, Any]
+
+
+class Classifier:
+    """A trained classifier of any kind."""
+
+    def __init__(
+        self,
+        facts: ClassifierFacts,
+        head: nn.Sequential,
+        *,
+        network: TextClassifier | None = None,
+        tokenizer: Any = None,
+        encoder: Encoder | None = None,
+        precision: str = "auto",
+    ) -> None:
+        self.facts = facts
+        self.head = head.eval()
+        self._network, self._tokenizer = network, tokenizer
+        self._encoder, self._precision = encoder, precision
+
+    @property
+    def label_map(self) -> list[str]:
+        """Label values in the order of the probabilities' columns."""
+        return self.facts.label_map
+
+    @property
+    def kind(self) -> str:
+        """fine_tuned, probe or zero_shot."""
+        return self.facts.kind
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by; fitted on validation."""
+        return self.facts.temperature
+
+    def probabilities(
+        self,
+        texts: Sequence[str],
+        *,
+        on_progress: Progress = None,
+        should_stop: Stop = None,
+        cache: Path | None = None,
+    ) -> Array:
+        """Calibrated probabilities (n, K) float32, a row a text, columns as in label_map.
+
+        Identical texts are computed once. cache: directory of embeddings (probes only).
+        on_progress(done, total) counts distinct texts. Raises Cancelled.
+        """
+        return apply_temperature(
+            self.logits(texts, on_progress=on_progress, should_stop=should_stop, cache=cache),
+            self.temperature,
+        )
+
+    def logits(
+        self,
+        texts: Sequence[str],
+        *,
+        on_progress: Progress = None,
+        should_stop: Stop = None,
+        cache: Path | None = None,
+    ) -> Array:
+        """Logits (n, K) float32, before the temperature."""
+        if self._network is not None:
+            mapper = TextMapper(self._tokenizer, self.facts.max_length, len(self.label_map))
+            return mapper(texts, self._compute, on_progress=on_progress, should_stop=should_stop)
+        vectors = embeddings(
+            self.encoder,
+            texts,
+            max_length=self.facts.max_length,
+            pooling=self.facts.reading,
+            cache=cache,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+        with torch.inference_mode():
+            logits: Array = self.head(torch.from_numpy(vectors)).numpy()
+        return logits
+
+    @property
+    def encoder(self) -> Encoder:
+        """The frozen encoder under a probe, loaded when first needed. Raises ArtifactError."""
+        if self._encoder is None:
+            found = Encoder.load(self.facts.base_model, precision=self._precision)
+            if found.sha256 != self.facts.base_sha256:
+                raise ArtifactError(
+                    f"the base model {self.facts.base_model!r} is not the one that this model was "
+                    "trained on (its files differ); put the old files back, or train again"
+                )
+            self._encoder = found
+        return self._encoder
+
+    @torch.inference_mode()
+    def _compute(self, batch: Batch) -> torch.Tensor:
+        network = self._network
+        assert network is not None  # noqa: S101  (callers check)
+        logits: torch.Tensor = network(batch.to(device()))
+        return logits
+
+
+def load_classifier(
+    directory: Path, *, manifest_sha256: str | None = None, precision: str = "auto"
+) -> Classifier:
+    """Load a published classifier; its files are checked against the manifest first.
+
+    Raises ArtifactError naming the file that is missing, damaged or does not fit.
+    """
+    verify(directory, manifest_sha256)
+    facts = facts_from_json(read_facts(directory))
+    head = load_head(directory / "head.safetensors", facts.head)
+    if facts.kind != "fine_tuned":
+        return Classifier(facts, head, precision=precision)
+    try:
+        config = check_directory(directory, what=f"model {directory.name}")
+        encoder = load_encoder(directory, config, complete=True)
+        tokenizer = load_tokenizer(directory, config)
+    except BaseModelError as error:
+        raise ArtifactError(str(error)) from error
+    network = TextClassifier(encoder, head, facts.reading)
+    return Classifier(facts, head, network=ready(network, precision), tokenizer=tokenizer)
+
+
+def ready(network: TextClassifier, precision: str) -> TextClassifier:
+    """The network on its device, its encoder in bfloat16 where that is faster; for inference."""
+    network.to(device()).eval().requires_grad_(False)
+    if uses_bf16(precision):
+        network.encoder.to(torch.bfloat16)
+    return network
+
+
+def embeddings(
+    encoder: Encoder,
+    texts: Sequence[str],
+    *,
+    max_length: int,
+    pooling: str,
+    cache: Path | None = None,
+    on_progress: Progress = None,
+    should_stop: Stop = None,
+) -> Array:
+    """`encoder.embed` through the cache on disk, float16-rounded either way."""
+    limit = longest_allowed(encoder.base.config, max_length)
+    precision = "bf16" if next(encoder.model.parameters()).dtype == torch.bfloat16 else "fp32"
+    space = EmbeddingSpace(encoder.sha256, pooling, limit, precision, encoder.width)
+    return embed_cached(
+        texts,
+        lambda chunk: encoder.embed(
+            chunk, max_length=limit, pooling=pooling, should_stop=should_stop
+        ),
+        store=None if cache is None else EmbeddingStore(cache, space),
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+
+
+def facts_to_json(facts: ClassifierFacts) -> dict[str, Any]:
+    """Plain JSON values of the facts."""
+    return {**vars(facts), "head": facts.head.to_json()}
+
+
+def facts_from_json(values: dict[str, Any]) -> ClassifierFacts:
+    """The inverse of `facts_to_json`. Raises ArtifactError for what is missing or odd."""
+    try:
+        facts = ClassifierFacts(**{**values, "head": HeadShape.from_json(values["head"])})
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"classifier.json is incomplete ({error}); train again") from None
+    if facts.head.labels != len(facts.label_map):
+        raise ArtifactError(
+            f"classifier.json has {len(facts.label_map)} labels, its head {facts.head.labels}"
+        )
+    return facts

@@ -1,0 +1,137 @@
+"""Train a classifier: the one function that jobs, the command line and notebooks call.
+
+trained = train(examples, labels, TrainConfig(kind="probe"), work=Path("w"), cache=Path("c"))
+trained.metrics["test"].macro_f1
+trained.classifier.probabilities(["the climate is changing"])
+publish(Path("models"), trained.write, {})
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.artifacts import FACTS
+from trainer.calibration import apply_temperature, fit_temperature
+from trainer.callbacks import Callbacks, NullCallbacks
+from trainer.config import TrainConfig
+from trainer.data import Example, LabelInfo, check_labels, check_trainable, label_indices, of_split
+from trainer.durable import write_json
+from trainer.finetune import FineTuned, fine_tune
+from trainer.frozen import Frozen, train_probe, train_zero_shot
+from trainer.metrics import Metrics, evaluate
+from trainer.predict import Classifier, facts_to_json
+
+SPLIT_METHOD = "drawn per duplicate group, stratified by label"
+
+
+@dataclass(frozen=True)
+class SplitPredictions:
+    """Calibrated probabilities (n, K) float32 of one split's examples, in their order."""
+
+    tweet_ids: list[int]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained classifier, what it scores, and how it came about.
+
+    metrics, predictions: by split, "validation" and "test"; absent where a split has no labels.
+    best_epoch: the epoch whose weights were kept (0 for zero_shot). cancelled: stopped early on
+    request, so the best epoch is the best of those that were run.
+    """
+
+    config: TrainConfig
+    label_map: list[str]
+    temperature: float
+    metrics: dict[str, Metrics]
+    predictions: dict[str, SplitPredictions]
+    best_epoch: float
+    seconds: float
+    tweets_per_second: float
+    cancelled: bool
+    classifier: Classifier
+    write_weights: Callable[[Path], None]
+
+    def write(self, directory: Path) -> None:
+        """Write the model's files into an existing directory; see `artifacts.publish`."""
+        self.write_weights(directory)
+        write_json(directory / FACTS, facts_to_json(self.classifier.facts))
+
+
+def train(
+    examples: Sequence[Example],
+    labels: Sequence[LabelInfo],
+    config: TrainConfig,
+    *,
+    work: Path,
+    cache: Path,
+    callbacks: Callbacks | None = None,
+    split_method: str = SPLIT_METHOD,
+    texts: Sequence[str] = (),
+) -> Trained:
+    """Train on the train split, choose and calibrate on validation, report on test.
+
+    work: checkpoints of this training; it is resumed from the last complete one there.
+    cache: embeddings of frozen encoders. texts: some hundred unlabelled tweets of the project,
+    on which a zero_shot classifier is measured. Raises TooFewLabelsError, DataError, ConfigError,
+    BaseModelError, ArtifactError; Cancelled when stopped before there is anything to keep.
+    """
+    started = time.monotonic()
+    callbacks = callbacks or NullCallbacks()
+    label_map = [label.value for label in labels]
+    if config.kind == "zero_shot":
+        check_labels(examples, labels)
+    else:
+        check_trainable(examples, labels)
+    learned: FineTuned | Frozen
+    if config.kind == "fine_tuned":
+        learned = fine_tune(examples, label_map, config, work=work, callbacks=callbacks)
+    elif config.kind == "zero_shot":
+        learned = train_zero_shot(
+            examples, labels, config, texts=texts, cache=cache, callbacks=callbacks
+        )
+    else:
+        learned = train_probe(examples, label_map, config, cache=cache, callbacks=callbacks)
+    classifier, logits = learned.classifier, {}
+    for split in ("validation", "test"):
+        chosen = of_split(examples, split)
+        if chosen:
+            logits[split] = classifier.logits([example.text for example in chosen], cache=cache)
+    temperature = 1.0
+    if "validation" in logits:
+        truth = label_indices(of_split(examples, "validation"), label_map)
+        temperature = fit_temperature(logits["validation"], np.asarray(truth))
+    classifier.facts = replace(classifier.facts, temperature=temperature)
+    metrics: dict[str, Metrics] = {}
+    predictions: dict[str, SplitPredictions] = {}
+    for split, values in logits.items():
+        chosen = of_split(examples, split)
+        probabilities = apply_temperature(values, temperature)
+        predictions[split] = SplitPredictions([e.tweet_id for e in chosen], probabilities)
+        metrics[split] = evaluate(
+            probabilities,
+            [example.label for example in chosen],
+            label_map,
+            groups=[example.group for example in chosen],
+            split=split,
+            split_method=split_method,
+            seed=config.seed,
+        )
+    return Trained(
+        config=config,
+        label_map=label_map,
+        temperature=temperature,
+        metrics=metrics,
+        predictions=predictions,
+        best_epoch=learned.best_epoch,
+        seconds=time.monotonic() - started,
+        tweets_per_second=learned.tweets_per_second,
+        cancelled=learned.cancelled,
+        classifier=classifier,
+        write_weights=learned.write,
+    )
