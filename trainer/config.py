@@ -16,7 +16,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "mlp_activation": ("gelu", "relu", "tanh"),
     "pooling": ("cls", "mean"),
     "trained_layers": ("all", "no_embeddings", "last_k", "head"),
-    "class_weights": ("none", "balanced"),
+    "class_weights": ("none", "root", "balanced"),
     "precision": ("auto", "fp32", "bf16"),
 }
 RANGES: dict[str, tuple[float, float]] = {
@@ -76,13 +76,13 @@ class TrainConfig:
     last_k: int = 2  # top layers trained when trained_layers is last_k
     gradient_accumulation: int = 1  # batches a step
     gradient_clip: float = 1.0  # largest gradient norm; 0 turns clipping off
-    class_weights: str = "none"  # balanced: rare labels weigh more
+    class_weights: str = "none"  # root or balanced: rare labels weigh more
     label_smoothing: float = 0.0  # share of the target spread over all labels
     early_stopping_patience: int = 0  # validations without gain before stopping; 0 = never
     evaluations_per_epoch: int = 1  # validations (and checkpoints) in each epoch
     precision: str = "auto"  # bf16 where this machine gains from it, else fp32
-    probe_steps: int = 200  # optimiser steps of a probe
-    probe_l2: float = 1e-3  # penalty on a probe's weights
+    probe_steps: int = 800  # most optimiser steps of a probe
+    probe_l2: float = 0.0  # penalty on a linear probe's weights; 0: chosen on validation
     seed: int = 0
     threads: int | None = None  # torch threads; None leaves torch's choice
 
