@@ -1,36 +1,43 @@
 """Relabel's entry: the frame, the person, the pages. Everything else is in labeling/pages."""
 
-from pathlib import Path
-
 import streamlit as st
 
-from labeling.pages.parts import errors, frame, header, sign_in
+from labeling.pages.parts import context, errors, frame, header, sign_in
 
-PAGES = Path("labeling/pages")
-TITLES = {
-    "label": "Label",
-    "review": "Review",
-    "data": "Data",
-    "train": "Train",
-    "models": "Models",
-    "insights": "Insights",
-    "export": "Export",
-    "settings": "Settings",
-    "projects": "Projects",
-}
+PAGES = "labeling/pages"
+NAMES = (
+    "label",
+    "review",
+    "data",
+    "train",
+    "models",
+    "insights",
+    "export",
+    "settings",
+    "projects",
+)
 
 
 def main() -> None:
-    """Draw the frame and the page that the address names."""
-    st.set_page_config(page_title="Relabel", page_icon="labeling/pages/mark.svg", layout="wide")
-    pages = [
-        st.Page(PAGES / f"{name}.py", title=title, url_path=name, default=name == "label")
-        for name, title in TITLES.items()
-        if (PAGES / f"{name}.py").exists()
-    ]
-    page = st.navigation(pages, position="top")
+    """Draw the frame and the page that the address names; without a project, the projects."""
+    st.set_page_config(page_title="Relabel", page_icon=f"{PAGES}/mark.svg", layout="wide")
+    st.logo(f"{PAGES}/logo.svg", size="large")
     with errors.shown():
         person = sign_in.person()
+        first = "label" if context.any_project() else "projects"
+        page = st.navigation(
+            [
+                st.Page(
+                    f"{PAGES}/{name}.py",
+                    title=name.capitalize(),
+                    url_path=name,
+                    default=name == first,
+                )
+                for name in NAMES
+                if __import__("pathlib").Path(f"{PAGES}/{name}.py").exists()
+            ],
+            position="top" if person is not None else "hidden",
+        )
         frame.draw(person if person is not None else "")
         if person is None:
             sign_in.draw()

@@ -89,7 +89,7 @@ def _create() -> None:
     )
     own = template == OWN
     labels = label_editor.draw("projects_labels") if own else []
-    if st.button("Create the project", type="primary", key="projects_create"):
+    if st.button("Create the project", key="projects_create"):
         with errors.shown():
             with writing(resources.engine()) as session:
                 made = creating.create_project(

@@ -87,6 +87,12 @@ def current_project(session: Session) -> Project | None:
     return project
 
 
+def any_project() -> bool:
+    """Tell whether this installation has a project."""
+    with reading(resources.engine()) as session:
+        return session.scalar(select(Project.id).limit(1)) is not None
+
+
 def choose_project(project_id: int, name: str) -> None:
     """Make a project the current one."""
     st.session_state[session_keys.PROJECT] = project_id

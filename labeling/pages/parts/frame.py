@@ -22,9 +22,10 @@ _CSS = """
 .stMainBlockContainer { padding: 5rem 2rem 3rem; max-width: 84rem; }
 .stMainBlockContainer h1 { padding-top: 0; padding-bottom: 0.25rem; }
 [data-testid="stStatusWidget"] { display: none; }
-[data-variant="segmented_control"][data-selected="true"] * { color: var(--st-text-color); }
+[data-variant="segmented_control"][data-selected="true"],
+[data-variant="segmented_control"][data-selected="true"] * { color: inherit; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
-  color: color-mix(in srgb, var(--st-text-color) 76%, var(--st-background-color));
+  color: inherit; opacity: 0.88;
 }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 .stText { overflow-wrap: anywhere; }

@@ -33,7 +33,7 @@ def column_config() -> dict[str, Any]:
         ),
         "name": st.column_config.TextColumn("Name", required=True, width="small"),
         "description": st.column_config.TextColumn(
-            "Description", help="One sentence; the first model reads it", width="large"
+            "Description", help="One sentence; the first model reads it", width="medium"
         ),
         "hotkey": st.column_config.SelectboxColumn(
             "Key", options=[str(key) for key in range(1, 10)], width="small"
