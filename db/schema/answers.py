@@ -84,7 +84,7 @@ class Gold(Base):
 
     __tablename__ = "gold"
     __table_args__ = (
-        Index(None, "project_id", "source"),
+        Index(None, "project_id", "source", "label"),
         Index(None, "origin_tweet_id"),
     )
 

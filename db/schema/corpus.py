@@ -78,6 +78,7 @@ class DuplicateGroup(Base):
         UniqueConstraint("project_id", "key"),
         # Target of tweet's composite key: makes a group that straddles splits impossible.
         UniqueConstraint("id", "split"),
+        Index(None, "project_id", "size", "id"),
         # Keys are digests, so this order is a random one: drawing from it is cheap and fair.
         Index(
             "ix_duplicate_group_open",

@@ -86,6 +86,11 @@ def upgrade() -> None:
             sqlite_where=sa.text("open = 1"),
             postgresql_where=sa.text("open"),
         )
+        batch_op.create_index(
+            batch_op.f("ix_duplicate_group_project_id_size_id"),
+            ["project_id", "size", "id"],
+            unique=False,
+        )
 
     op.create_table(
         "import_batch",
@@ -433,7 +438,9 @@ def upgrade() -> None:
             batch_op.f("ix_gold_origin_tweet_id"), ["origin_tweet_id"], unique=False
         )
         batch_op.create_index(
-            batch_op.f("ix_gold_project_id_source"), ["project_id", "source"], unique=False
+            batch_op.f("ix_gold_project_id_source_label"),
+            ["project_id", "source", "label"],
+            unique=False,
         )
 
     op.create_table(
@@ -583,7 +590,7 @@ def downgrade() -> None:
 
     op.drop_table("lease")
     with op.batch_alter_table("gold", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_gold_project_id_source"))
+        batch_op.drop_index(batch_op.f("ix_gold_project_id_source_label"))
         batch_op.drop_index(batch_op.f("ix_gold_origin_tweet_id"))
 
     op.drop_table("gold")
@@ -631,6 +638,7 @@ def downgrade() -> None:
 
     op.drop_table("import_batch")
     with op.batch_alter_table("duplicate_group", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_duplicate_group_project_id_size_id"))
         batch_op.drop_index(
             "ix_duplicate_group_open",
             sqlite_where=sa.text("open = 1"),
