@@ -215,15 +215,23 @@ def test_a_reload_right_after_each_press_loses_and_doubles_nothing(
     assert len({event.tweet_id for event in found}) == 8
 
 
+@pytest.mark.parametrize("way_back", ["link", "back button"])
 def test_leaving_the_page_and_coming_back_keeps_what_was_not_saved(
-    visitor: Visitor, project: int, engine: Engine
+    visitor: Visitor, project: int, engine: Engine, way_back: str
 ) -> None:
     page = ready(visitor())
     for _ in range(4):
         page.keyboard.press("1")
         page.get_by_role("link", name="Export").first.click()
-        expect(page.locator(".relabel .tweet")).to_have_count(0, timeout=10_000)
-        page.go_back()
+        expect(page.get_by_role("heading", name="Export")).to_be_visible(timeout=10_000)
+        if way_back == "link":
+            page.get_by_role("link", name="Label").first.click()
+        else:
+            # The address without the project's name may be an entry of its own.
+            page.go_back()
+            page.wait_for_timeout(1000)
+            if page.get_by_role("heading", name="Export").is_visible():
+                page.go_back()
         expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=20_000)
     expect(saved(page)).to_have_text(SAVED, timeout=15_000)
     assert len(events(engine)) == 4
