@@ -6,6 +6,7 @@ LabelingError
 ├── AnswerError         an answer that cannot be taken as it was sent
 ├── ExportError         a file that could not be written whole
 ├── PermissionRefused   this person may not do this
+├── SearchError         a search that cannot be done as it was asked
 └── NotEnoughLabels     too few labels for what was asked
 """
 
@@ -53,3 +54,7 @@ class PermissionRefused(LabelingError):
 
 class NotEnoughLabels(LabelingError):
     """Too few labels for what was asked; the message counts them."""
+
+
+class SearchError(LabelingError):
+    """A search that cannot be done as it was asked."""

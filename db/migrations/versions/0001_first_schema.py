@@ -264,6 +264,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("tweet", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tweet_group_id"), ["group_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_tweet_project_id_id"), ["project_id", "id"], unique=False
+        )
 
     op.create_table(
         "epoch",
@@ -612,6 +615,7 @@ def downgrade() -> None:
     op.drop_table("model_version")
     op.drop_table("epoch")
     with op.batch_alter_table("tweet", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_tweet_project_id_id"))
         batch_op.drop_index(batch_op.f("ix_tweet_group_id"))
 
     op.drop_table("tweet")
