@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.schema import Annotator, AuditEntry
 from labeling.errors import PermissionRefused
-
-ROLES = ("annotator", "reviewer", "admin")
+from labeling.permissions import ROLES
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import streamlit as st
 from db import projects
 from db.sessions import reading
 from labeling import status
-from labeling.pages.parts import context, imports, resources, upload
+from labeling.pages.parts import context, imports, resources, tweets, upload
 from labeling.pages.parts.wording import counted, percent
 
 VIEWS = ["Tweets", "Bring in a file"]
@@ -39,6 +39,8 @@ def main() -> None:
         if not importing:
             upload.draw(page)
         imports.files(page)
+    else:
+        tweets.draw(page)
 
 
 def sentence(state: status.Status) -> str:

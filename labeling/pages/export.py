@@ -51,8 +51,14 @@ def main() -> None:
         "front; bringing the file in again takes it away.",
     )
     st.text(_what(counts[rows], rows, state.gold))
-    if st.button("Write the file", type="primary", icon=":material/download:"):
+    allowed = page.may("export")
+    if not allowed:
+        st.info("Exporting takes an admin.", icon=":material/lock:")
+    if st.button(
+        "Write the file", type="primary", icon=":material/download:", disabled=not allowed
+    ):
         with errors.shown():
+            page.require("export")
             job.submit(
                 resources.engine(),
                 resources.settings(),
@@ -76,7 +82,7 @@ def _what(count: int | None, rows: str, gold: dict[str, int]) -> str:
 
 def _result(page: context.PageContext) -> None:
     newest = jobs.newest(page.project_id, "export")
-    if newest is None:
+    if newest is None or not page.may("export"):
         return
     st.subheader("Last export")
     with errors.shown():

@@ -6,7 +6,7 @@ import streamlit as st
 
 from db import projects
 from db.sessions import reading, writing
-from labeling import creating, status
+from labeling import creating, permissions, status
 from labeling.pages.parts import context, errors, label_editor, resources, session_keys, upload
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted
@@ -21,17 +21,23 @@ def main() -> None:
     """Draw the page."""
     with reading(resources.engine()) as session:
         existing = {p.id: p.name for p in projects.list_projects(session=session)}
-    if not existing:
+        person = context.signed_in(session)
+        allowed = person is not None and permissions.may(person.role, "create_project")
+    if existing:
+        st.title("Projects")
+        _list(existing)
+    else:
         st.title("Bring in tweets, correct the model, train it again")
-        left, right = st.columns(2, gap="large")
+    if not allowed:
+        st.info("An admin creates projects and brings tweets in.", icon=":material/lock:")
+        return
+    left, right = st.columns(2, gap="large")
+    if not existing:
         with left:
             _example()
         with right:
             _create()
         return
-    st.title("Projects")
-    _list(existing)
-    left, right = st.columns(2, gap="large")
     with left, st.expander("Create a project", icon=":material/add:"):
         _create()
     if EXAMPLE_NAME not in existing.values():

@@ -9,7 +9,7 @@ import streamlit as st
 from db import projects
 from db.project_settings import GATES, QUEUE_ORDERS, ProjectSettings
 from db.sessions import reading, writing
-from labeling import creating, people
+from labeling import creating, people, permissions
 from labeling.pages.parts import context, errors, label_editor, label_set, notice, resources, tables
 
 SHARES = {
@@ -43,7 +43,7 @@ def main() -> None:
     page = context.current()
     st.title("Settings")
     notice.show()
-    if not page.administers:
+    if not page.may("edit_settings"):
         st.info("Only an admin can change settings.", icon=":material/lock:")
     part = st.segmented_control(
         "Part",
@@ -85,13 +85,14 @@ def _labels(page: context.PageContext) -> None:
         hide_index=True,
         height=tables.height(7),
         column_config=label_editor.column_config(),
-        disabled=not page.administers,
+        disabled=not page.may("edit_settings"),
     )
     retired = [label.name for label in labels.labels if not label.active]
     if retired:
         st.text(f"Retired: {', '.join(retired)}")
-    if st.button("Save labels", type="primary", disabled=not page.administers):
+    if st.button("Save labels", type="primary", disabled=not page.may("edit_settings")):
         with errors.shown():
+            page.require("edit_labels")
             with writing(resources.engine()) as session:
                 project = projects.get_project(page.project_name, session=session)
                 creating.edit_labels(
@@ -114,10 +115,11 @@ def _guidelines(page: context.PageContext) -> None:
             stored,
             height=420,
             key=f"settings_guidelines_{page.project_id}",
-            disabled=not page.administers,
+            disabled=not page.may("edit_settings"),
         )
-        if st.button("Save guidelines", type="primary", disabled=not page.administers):
+        if st.button("Save guidelines", type="primary", disabled=not page.may("edit_settings")):
             with errors.shown():
+                page.require("edit_guidelines")
                 with writing(resources.engine()) as session:
                     project = projects.get_project(page.project_name, session=session)
                     creating.set_guidelines(
@@ -145,13 +147,16 @@ def _people(page: context.PageContext) -> None:
         column_order=["name", "role", "active"],
         column_config={
             "name": st.column_config.TextColumn("Name", disabled=True),
-            "role": st.column_config.SelectboxColumn("Role", options=people.ROLES, required=True),
+            "role": st.column_config.SelectboxColumn(
+                "Role", options=permissions.ROLES, required=True
+            ),
             "active": st.column_config.CheckboxColumn("Active"),
         },
-        disabled=not page.administers,
+        disabled=not page.may("edit_settings"),
     )
-    if st.button("Save people", type="primary", disabled=not page.administers):
+    if st.button("Save people", type="primary", disabled=not page.may("edit_settings")):
         with errors.shown():
+            page.require("manage_people")
             with writing(resources.engine()) as session:
                 wanted = [
                     people.Person(*row)
@@ -167,8 +172,11 @@ def _defaults(page: context.PageContext) -> None:
         stored = projects.settings_of(project)
     with st.form("settings_defaults", border=False):
         changes = _default_fields(stored)
-        if st.form_submit_button("Save defaults", type="primary", disabled=not page.administers):
+        if st.form_submit_button(
+            "Save defaults", type="primary", disabled=not page.may("edit_settings")
+        ):
             with errors.shown():
+                page.require("edit_settings")
                 with writing(resources.engine()) as session:
                     project = projects.get_project(page.project_name, session=session)
                     creating.update_settings(

@@ -78,8 +78,9 @@ def _start(page: context.PageContext, overview: training.TrainingOverview, base_
             "Start training",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=bool(overview.problems),
+            disabled=bool(overview.problems) or not page.may("train"),
         ):
+            page.require("train")
             training.start_run(
                 resources.engine(),
                 resources.settings(),

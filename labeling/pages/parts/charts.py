@@ -32,7 +32,9 @@ def accent() -> str:
 def _label_axis(labels: LabelSet, values: list[str]) -> tuple[Any, Any]:
     names = labels.names(values)
     scale = alt.Scale(domain=names, range=labels.colors(values))
-    return alt.Y("label:N", sort=names, title=None), alt.Color("label:N", scale=scale, legend=None)
+    axis = alt.Axis(labelOverlap=False)
+    y = alt.Y("label:N", sort=names, title=None, axis=axis)
+    return y, alt.Color("label:N", scale=scale, legend=None)
 
 
 def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
@@ -54,6 +56,21 @@ def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
     words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(text="text:N")
     bars = base.mark_bar(height=14, cornerRadiusEnd=2).encode(color=color)
     return (bars + words).properties(height=26 * len(values))
+
+
+def probabilities(labels: LabelSet, found: Mapping[str, float]) -> Any:
+    """Draw what a model says of one tweet. found: label value -> probability."""
+    values = list(found)
+    rows = [
+        {"label": labels.name(value), "share": share, "text": percent(share)}
+        for value, share in found.items()
+    ]
+    y, color = _label_axis(labels, values)
+    x = alt.X("share:Q", axis=None, scale=alt.Scale(domain=[0, 1.35]))
+    base = alt.Chart(pd.DataFrame(rows)).encode(y=y, x=x)
+    words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(text="text:N")
+    bars = base.mark_bar(height=12, cornerRadiusEnd=2).encode(color=color)
+    return (bars + words).properties(height=24 * len(values))
 
 
 def _epoch_axis() -> Any:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.schema import Annotator, Project
 from db.sessions import reading
+from labeling import permissions
 from labeling.pages.parts import resources, session_keys
 
 PERSON_COOKIE = "relabel_person"
@@ -25,15 +26,13 @@ class PageContext:
     annotator_name: str
     role: str
 
-    @property
-    def reviews(self) -> bool:
-        """Whether this person may decide disagreements."""
-        return self.role in {"reviewer", "admin"}
+    def may(self, action: str) -> bool:
+        """Tell whether this person's role allows an action of labeling.permissions."""
+        return permissions.may(self.role, action)
 
-    @property
-    def administers(self) -> bool:
-        """Whether this person may change labels, people and settings."""
-        return self.role == "admin"
+    def require(self, action: str) -> None:
+        """Raise PermissionRefused unless this person's role allows the action."""
+        permissions.require(self.role, action)
 
 
 def current() -> PageContext:

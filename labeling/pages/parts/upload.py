@@ -27,6 +27,9 @@ NO_LABEL = "no label column"
 
 def draw(page: context.PageContext) -> None:
     """Draw the upload, the preview and the button that starts the import."""
+    if not page.may("import"):
+        st.info("Bringing files in takes an admin.", icon=":material/lock:")
+        return
     file = st.file_uploader("CSV file with a header line", type=TYPES, key=session_keys.UPLOAD)
     if file is None:
         return
@@ -127,6 +130,7 @@ def _columns(header: Sequence[str], guessed: dict[str, str | None]) -> ColumnCho
 def _start(
     page: context.PageContext, path: Path, name: str, columns: ColumnChoice, encoding: str | None
 ) -> None:
+    page.require("import")
     submit(page.project_id, path, name, page.annotator_id, columns=columns, encoding=encoding)
     st.session_state.pop(session_keys.UPLOAD_SAVED, None)
     st.rerun()

@@ -115,8 +115,10 @@ def promote_button(
         type=type_,
         icon=":material/publish:" if version.state == "candidate" else ":material/history:",
         key=f"promote_{version.number}",
+        disabled=not page.may("promote"),
     ):
         with errors.shown():
+            page.require("promote")
             done = models.promote(
                 resources.engine(),
                 resources.settings(),
