@@ -9,7 +9,7 @@ from labeling import prelabel
 from labeling.pages.parts import context, errors, resources
 from labeling.widget import plain_buttons
 from labeling.widget.annotate import annotate, sent
-from labeling.widget.exchange import Exchange, Taken, model_due, refill, take, to_json
+from labeling.widget.exchange import Exchange, Taken, fill, model_due, refill, take, to_json
 
 CARD = "label_card"
 EXCHANGE = "label_exchange"
@@ -26,7 +26,7 @@ def main() -> None:
     if st.session_state.get(PLAIN) or st.query_params.get(PLAIN) == "true":
         with errors.shown():
             plain_buttons.draw(exchange, engine=resources.engine(), day_start=start_of_day())
-        see_to_the_model(here, exchange)
+            see_to_the_model(here, exchange)
     else:
         card(here, exchange)
     st.toggle("Plain buttons instead of the card", key=PLAIN, bind="query-params")
@@ -52,15 +52,18 @@ def card(here: context.PageContext, exchange: Exchange) -> None:
     key = f"{CARD}_{here.project_id}_{here.annotator_id}"
     # What goes wrong is said below the card, so that nothing on it moves.
     above, below = st.container(), st.container()
-    taken = Taken()
+    taken, filled = Taken(), False
     with below, errors.shown():
         taken = take(sent(key), exchange, engine=engine)
-        refill(exchange, engine=engine)
+        filled = fill(exchange, engine=engine)
     with above, errors.shown():
         base = str(st.get_option("server.baseUrlPath") or "").strip("/")
         data = to_json(exchange, taken, engine=engine, base=base, day_start=start_of_day())
         annotate(data, key=key)
-    with below:
+    # The person has what they waited for; the rest comes behind it.
+    with below, errors.shown():
+        if not filled:
+            refill(exchange, engine=engine)
         see_to_the_model(here, exchange)
 
 
@@ -74,10 +77,8 @@ def start_of_day() -> datetime:
 
 
 def see_to_the_model(here: context.PageContext, exchange: Exchange) -> None:
-    """Let the probe train again when enough answers are new; behind what the person waits for."""
-    if not model_due(exchange):
-        return
-    with errors.shown():
+    """Let the probe train again when enough answers are new."""
+    if model_due(exchange):
         prelabel.after_answers(resources.engine(), resources.settings(), here.project_id)
 
 

@@ -24,10 +24,11 @@ from labeling.asking import Answer, QueueItem, Recorded
 from labeling.errors import AnswerError
 from labeling.queue import next_items, why_empty
 
-AT_HAND = 30  # tweets that wait in the browser
-REFILL_BELOW = 15
+AT_HAND = 40  # tweets that wait in the browser
+REFILL_BELOW = 28  # twenty quick presses must not outrun the server
+URGENT_BELOW = 12
 KEPT_IN_PLACE = 5  # the person may be looking at one of these while the rest is asked for anew
-HISTORY = 50
+HISTORY = 30
 MOST_ANSWERS = 500  # of one outbox; the rest comes with the next
 REMEMBERED = 2000
 LOOK_AFTER_SECONDS = 5.0  # counting labels is too slow for each press
@@ -117,16 +118,33 @@ def _forget_oldest(known: dict[str, Recorded]) -> None:
         del known[key]
 
 
+def fill(exchange: Exchange, *, engine: Engine) -> bool:
+    """Fetch tweets at once where the card would else run dry, or an undo made a new claim.
+
+    Returns whether it did.
+    """
+    urgent = len(exchange.items) < URGENT_BELOW or exchange.fetched_at == float("-inf")
+    if urgent:
+        _fetch(exchange, engine=engine)
+    return urgent
+
+
 def refill(exchange: Exchange, *, engine: Engine) -> None:
-    """Fetch more tweets when few are left, and renew the claims of a person who is at work."""
+    """Fetch more tweets in time, and renew the claims of a person who is at work.
+
+    For after the card was drawn: nobody waits for it, and they go with the next drawing.
+    """
     with reading(engine) as session:
         project, _ = _who(exchange, session=session)
         lease_seconds = settings_of(project).lease_seconds
     moment = time.monotonic()
     stale = moment - exchange.fetched_at > lease_seconds / 3
     at_work = moment - exchange.active_at < lease_seconds
-    if len(exchange.items) >= REFILL_BELOW and not (stale and at_work):
-        return
+    if len(exchange.items) < REFILL_BELOW or (stale and at_work):
+        _fetch(exchange, engine=engine)
+
+
+def _fetch(exchange: Exchange, *, engine: Engine) -> None:
     with writing(engine) as session:
         project, person = _who(exchange, session=session)
         first = exchange.items[:KEPT_IN_PLACE]
@@ -138,7 +156,7 @@ def refill(exchange: Exchange, *, engine: Engine) -> None:
             exclude=[item.tweet_id for item in first],
         )
     exchange.items = [*first, *more]
-    exchange.fetched_at = moment
+    exchange.fetched_at = time.monotonic()
 
 
 def to_json(

@@ -13,7 +13,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from labeling.asking import Suggestion
-from labeling.widget.exchange import Exchange, Taken, refill, take, to_json
+from labeling.widget.exchange import Exchange, Taken, fill, refill, take, to_json
 
 AGAIN = "label_plain_again"
 DRAWN = "label_plain_drawn"
@@ -33,7 +33,8 @@ class Asked:
 def draw(exchange: Exchange, *, engine: Engine, day_start: datetime | None = None) -> None:
     """Draw the tweet and its buttons."""
     taken = st.session_state.pop(TAKEN, Taken())
-    refill(exchange, engine=engine)
+    if not fill(exchange, engine=engine):
+        refill(exchange, engine=engine)
     shown = to_json(exchange, taken, engine=engine, base="", day_start=day_start)
     counted = shown["counters"]
     st.text(f"{counted['done_today']} done today, {counted['left']} left")
