@@ -33,6 +33,12 @@ class Labelled:
                 f"{len(self.groups)} groups and {len(self.weights)} weights; give one of each"
             )
 
+    def rows(self, chosen: NDArray[Any]) -> "Labelled":
+        """Return the rows that a mask (n,) or positions (m,) choose."""
+        return Labelled(
+            self.vectors[chosen], self.targets[chosen], self.groups[chosen], self.weights[chosen]
+        )
+
 
 class Watch:
     """Reports steps and validations, and keeps the head of the best validation."""
