@@ -108,21 +108,25 @@ def settle_imported(batch_id: int, after: int, project_id: int, *, session: Sess
     answered get that answer.
     """
     new = (Tweet.id > after, Tweet.batch_id == batch_id)
-    by_people = (
-        select(Gold.tweet_id)
-        .join(_MEMBER, _MEMBER.id == Gold.tweet_id)
-        .where(_MEMBER.group_id == Tweet.group_id, Gold.source.in_(BY_PEOPLE))
-        .exists()
-    )
-    answered = (
+    # The groups once each, not once per tweet: a group may have ten thousand members.
+    closed = (
         select(Tweet.group_id)
         .distinct()
         .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
-        .where(*new, ~DuplicateGroup.open, by_people)
+        .where(*new, ~DuplicateGroup.open)
+        .subquery()
     )
-    settings = settings_of(session.get_one(Project, project_id))
-    for group_id in session.scalars(answered).all():
-        resolve(group_id, settings=settings, session=session)
+    by_people = (
+        select(Gold.tweet_id)
+        .join(_MEMBER, _MEMBER.id == Gold.tweet_id)
+        .where(_MEMBER.group_id == closed.c.group_id, Gold.source.in_(BY_PEOPLE))
+        .exists()
+    )
+    answered = select(closed.c.group_id).where(by_people)
+    if _any_by_people(project_id, session=session):
+        settings = settings_of(session.get_one(Project, project_id))
+        for group_id in session.scalars(answered).all():
+            resolve(group_id, settings=settings, session=session)
     labelled = select(Tweet.group_id).where(*new, Tweet.imported_label.is_not(None))
     session.execute(
         update(DuplicateGroup)
@@ -130,6 +134,11 @@ def settle_imported(batch_id: int, after: int, project_id: int, *, session: Sess
         .values(open=False)
         .execution_options(synchronize_session=False)
     )
+
+
+def _any_by_people(project_id: int, *, session: Session) -> bool:
+    query = select(Gold.tweet_id).where(Gold.project_id == project_id, Gold.source.in_(BY_PEOPLE))
+    return session.scalars(query.limit(1)).first() is not None
 
 
 def _members(group_id: int, *, session: Session) -> Mapping[int, _Member]:
