@@ -92,13 +92,13 @@ def review_queue(
             why.setdefault(tweet_id, []).append(reason)
     chosen = list(why)[:limit]
     answers = _answers(chosen, names, session=session)
-    query = (
+    facts = (
         select(Tweet, DuplicateGroup.size, Gold)
         .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
         .outerjoin(Gold, Gold.tweet_id == Tweet.id)
         .where(Tweet.id.in_(chosen))
     )
-    found = {tweet.id: (tweet, size, gold) for tweet, size, gold in session.execute(query)}
+    found = {tweet.id: (tweet, size, gold) for tweet, size, gold in session.execute(facts)}
     items = []
     for tweet_id in chosen:
         tweet, size, gold = found[tweet_id]

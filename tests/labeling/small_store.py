@@ -1,9 +1,13 @@
 """A small real project in a real SQLite file, for tests of asking and answering."""
 
+import atexit
 import itertools
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -99,6 +103,17 @@ def open_store(path: Path) -> Store:
     return Store(make_engine(f"sqlite:///{path / 'relabel.db'}"))
 
 
+@cache
+def migrated() -> Path:
+    """Migrate an empty store once; each test gets a copy of the file."""
+    directory = Path(tempfile.mkdtemp(prefix="relabel-test-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    store = open_store(directory)
+    upgrade(store.engine)
+    store.engine.dispose()
+    return directory / "relabel.db"
+
+
 def make_store(
     path: Path,
     groups: Sequence[int] = (1,) * 20,
@@ -112,8 +127,8 @@ def make_store(
     Tweets are numbered from 1; splits repeat over the groups; with `model`, the model is surer
     of each group than of the one before, and suggests the labels in turn.
     """
+    shutil.copy(migrated(), path / "relabel.db")
     store = open_store(path)
-    upgrade(store.engine)
     checked = ProjectSettings(**{**NO_SHARES, **settings})
     with writing(store.engine) as session:
         project = Project(name=store.name, settings=checked.to_json())
