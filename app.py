@@ -34,7 +34,6 @@ def main() -> None:
                     default=name == first,
                 )
                 for name in NAMES
-                if __import__("pathlib").Path(f"{PAGES}/{name}.py").exists()
             ],
             position="top" if person is not None else "hidden",
         )

@@ -99,3 +99,34 @@ def test_the_outcome_of_an_import_counts_rejects_and_offers_them(
     assert "2 brought in" in words(at)
     assert "1 rejected" in words(at)
     assert at.download_button[0].label == "Download 1 reject"
+
+
+def test_words_and_filters_narrow_the_table(modelled: int, open_page: Opener) -> None:
+    at = open_page("data", find_words="hoax for $q$")
+    assert not at.exception
+    assert "40 tweets fit" in words(at)
+    assert all("hoax" in text for text in at.dataframe[0].value["Tweet"])
+    at.selectbox(key="find_state").select("no gold label").run()
+    assert set(at.dataframe[0].value["Gold"]) == {""}
+
+
+def test_a_bad_pattern_is_a_message(modelled: int, open_page: Opener) -> None:
+    at = open_page("data", find_words="(sea")
+    at.toggle(key="find_regex").set_value(True).run()
+    assert not at.exception
+    assert "cannot be used" in at.error[0].value
+
+
+def test_pages_of_the_table_can_be_turned(modelled: int, open_page: Opener) -> None:
+    at = open_page("data")
+    first = at.dataframe[0].value["Tweet"].tolist()
+    at.session_state["find_page"] = 2
+    at.run()
+    assert not at.exception
+    assert at.dataframe[0].value["Tweet"].tolist() != first
+
+
+def test_annotators_see_tweets_but_bring_nothing_in(project: int, open_page: Opener) -> None:
+    at = open_page("data", person="Ben", data_view="Bring in a file")
+    assert "takes an admin" in words(at)
+    assert not at.file_uploader

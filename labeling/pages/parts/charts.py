@@ -242,10 +242,10 @@ def over_time(days: Sequence[Mapping[str, Any]], labels: LabelSet) -> Any:
         alt.Chart(pd.DataFrame(rows, columns=["day", "label", "answers"]))
         .mark_bar()
         .encode(
-            x=alt.X("day:T", title=None),
+            x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             y=alt.Y("answers:Q", title="answers"),
             color=alt.Color("label:N", scale=scale, legend=alt.Legend(orient="top", title=None)),
-            tooltip=["day:T", "label", "answers"],
+            tooltip=["day:O", "label", "answers"],
         )
         .properties(height=200)
     )

@@ -20,15 +20,18 @@ _CSS = """
   max-width: 28vw; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
 }
 .stMainBlockContainer { padding: 5rem 2rem 3rem; max-width: 84rem; }
-.stMainBlockContainer h1 { padding-top: 0; padding-bottom: 0.25rem; }
+.stMainBlockContainer h1 { padding-top: 0; padding-bottom: 0.4rem; }
 [data-testid="stStatusWidget"] { display: none; }
 [data-variant="segmented_control"][data-selected="true"],
-[data-variant="segmented_control"][data-selected="true"] * { color: inherit; }
+[data-variant="segmented_control"][data-selected="true"] *,
+[data-variant="pills"][data-selected="true"],
+[data-variant="pills"][data-selected="true"] * { color: inherit !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
   color: inherit; opacity: 0.88;
 }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 .stText { overflow-wrap: anywhere; }
+[class*="st-key-big_text"] .stText { font-size: 1.35rem; line-height: 1.5; max-width: 65ch; }
 @media (max-width: 40rem) {
   .stMainBlockContainer { padding: 4.5rem 1rem 3rem; }
 }

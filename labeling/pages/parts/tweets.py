@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from db import projects
-from db.schema import Annotator
+from db.schema import Annotator, Project
 from db.sessions import reading, writing
-from labeling import answering, browsing
+from labeling import answering, browsing, bulk, people
 from labeling.asking import Answer
-from labeling.errors import SearchError
+from labeling.errors import AnswerError
 from labeling.filters import Filter
 from labeling.pages.parts import (
     charts,
@@ -136,30 +137,70 @@ def _acts(
     for kind, done in (("skip", "skipped"), ("flag", "flagged")):
         if st.button(kind.capitalize(), key=f"find_{kind}", disabled=not allowed, type="tertiary"):
             _answer(page, chosen, kind, None, done)
+    if page.may("bulk"):
+        _queue_for(page, chosen)
     if not allowed:
         st.caption("Acting on several tweets at once takes a reviewer.")
 
 
 def _answer(
-    page: context.PageContext,
-    chosen: Sequence[Row],
+    page: context.PageContext, chosen: Sequence[Row], kind: str, label: str | None, done: str
+) -> None:
+    """Record one act on the chosen tweets; on several it is a reviewer's bulk act."""
+    key = f"data-{uuid.uuid4().hex}"
+    ids = [row.tweet_id for row in chosen]
+    with writing(resources.engine()) as session:
+        project = session.get_one(Project, page.project_id)
+        person = session.get_one(Annotator, page.annotator_id)
+        if len(ids) == 1:
+            one = Answer(key=key, kind=kind, tweet_id=ids[0], label=label)
+            result = answering.record([one], project, person, session=session)[0]
+            count = int(result.state != "refused")
+            problems: Sequence[str] = [] if count else [result.message]
+        else:
+            report = _many(project, ids, kind, label, person, key, session=session)
+            count, problems = report.done, report.messages
+    if problems:
+        raise AnswerError(problems[0])
+    _acted(f"{counted(count, 'tweet')} {done}.")
+
+
+def _many(
+    project: Project,
+    ids: Sequence[int],
     kind: str,
     label: str | None,
-    done: str,
-) -> None:
-    page.require("answer" if len(chosen) == 1 else "bulk")
-    answers = [
-        Answer(key=f"data-{uuid.uuid4().hex}", kind=kind, tweet_id=row.tweet_id, label=label)
-        for row in chosen
-    ]
-    with writing(resources.engine()) as session:
-        project = projects.get_project(page.project_name, session=session)
-        person = session.get_one(Annotator, page.annotator_id)
-        recorded = answering.record(answers, project, person, session=session)
-    refused = [one.message for one in recorded if one.state == "refused"]
-    if refused:
-        raise SearchError(refused[0])
-    notice.leave(f"{counted(len(recorded), 'tweet')} {done}.")
+    person: Annotator,
+    key: str,
+    *,
+    session: Session,
+) -> bulk.BulkReport:
+    if kind == "label" and label is not None:
+        return bulk.label_many(project, ids, label, person, session=session, key=key)
+    act = bulk.skip_many if kind == "skip" else bulk.flag_many
+    return act(project, ids, person, session=session, key=key)
+
+
+def _queue_for(page: context.PageContext, chosen: Sequence[Row]) -> None:
+    with reading(resources.engine()) as session:
+        names = {one.name: one.id for one in people.list_people(session=session) if one.active}
+    with st.popover("Queue for", type="tertiary"):
+        for name, number in names.items():
+            if st.button(plain(name), key=f"find_queue_{number}", width="stretch"):
+                with writing(resources.engine()) as session:
+                    report = bulk.queue_for(
+                        session.get_one(Project, page.project_id),
+                        [row.tweet_id for row in chosen],
+                        session.get_one(Annotator, number),
+                        session.get_one(Annotator, page.annotator_id),
+                        session=session,
+                    )
+                left_out = f" {report.messages[0]}." if report.messages else ""
+                _acted(f"{counted(report.done, 'tweet')} queued for {name}.{left_out}")
+
+
+def _acted(message: str) -> None:
+    notice.leave(message)
     st.session_state[ACTED] = st.session_state.get(ACTED, 0) + 1
     st.rerun()
 
