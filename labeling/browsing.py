@@ -7,6 +7,7 @@ tweets, and says how far it looked.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 from time import monotonic
 from typing import Any
 
@@ -23,7 +24,8 @@ from labeling.tweet_rows import Row, rows_of
 SORTS = ("newest", "oldest", "least_sure", "most_sure", "largest_group")
 BUDGET_SECONDS = 0.8
 COUNT_UP_TO = 10_000
-_WINDOWS = (2_000, 10_000, 50_000)
+_WINDOWS = (2_000, 10_000, 50_000)  # by number, where neighbours lie together
+_SCATTERED = (2_000, 10_000)  # in another order, where each tweet is a look-up
 _ONE_MATCH_SECONDS = 0.05
 
 
@@ -73,7 +75,15 @@ def browse(
     pattern = _compiled(wanted.text) if wanted.regex and wanted.text else None
     search = _Search(project, wanted, sort, pattern, session)
     first = page * page_size
-    found = search.run(max(COUNT_UP_TO, first + page_size), monotonic() + budget_seconds)
+    enough, start = max(COUNT_UP_TO, first + page_size), monotonic()
+    found = search.run(enough, start + budget_seconds * search.share_of_time())
+    if found.message and search.share_of_time() < 1:
+        # What fits is rare. By number the store is read several times as fast: find all that
+        # fits first, then sort it.
+        by_number = _Search(project, wanted, "oldest", pattern, session)
+        everything = by_number.run(enough, start + budget_seconds)
+        if everything.complete:
+            found = _Found(search.sorted(everything.ids))
     rows = rows_of(found.ids[first : first + page_size], search.model_id, session=session)
     total, exact = len(found.ids), found.complete
     if wanted.is_empty():
@@ -165,6 +175,25 @@ class _Search:
             return found
         return self._stopped(found, seen)
 
+    def share_of_time(self) -> float:
+        """Return how much of the time budget a walk in this order should take at first."""
+        return 0.3 if self.by_confidence or self.by_size else 1.0
+
+    def sorted(self, ids: list[int]) -> list[int]:
+        """Return tweets in this search's order; those that the order does not know are left out."""
+        key, number, own = self._place()
+        query = select(Tweet.id).where(Tweet.id.in_(ids), own)
+        if self.by_confidence:
+            query = query.join(Prediction, Prediction.tweet_id == Tweet.id)
+        else:
+            query = query.join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
+        columns = (key, number, Tweet.id)
+        return list(
+            self.session.scalars(
+                query.order_by(*(one.desc() if self.falling else one for one in columns))
+            )
+        )
+
     def _stopped(self, found: "_Found", seen: int) -> "_Found":
         """Say how far the search came in its time."""
         total = self._size()
@@ -202,7 +231,7 @@ class _Search:
         key, number, own = self._place()
         order = (key.desc(), number.desc()) if self.falling else (key, number)
         place, after = tuple_(key, number), None
-        for size in _growing():
+        for size in _growing(_SCATTERED):
             here = own
             if after is not None:
                 bound = tuple_(literal(after[0]), literal(after[1]))
@@ -223,7 +252,7 @@ class _Search:
         # Two questions, each answered by one end of an index; asked as one, all would be read.
         low = self.session.scalar(select(func.min(Tweet.id)).where(mine)) or 0
         high = self.session.scalar(select(func.max(Tweet.id)).where(mine)) or 0
-        for size in _growing():
+        for size in _growing(_WINDOWS):
             if self.falling:
                 yield (max(low, high - size + 1), high), size
                 high -= size
@@ -265,7 +294,5 @@ class _Search:
         ][:needed]
 
 
-def _growing() -> Iterator[int]:
-    yield from _WINDOWS
-    while True:
-        yield _WINDOWS[-1]
+def _growing(sizes: tuple[int, ...]) -> Iterator[int]:
+    return chain(sizes, repeat(sizes[-1]))

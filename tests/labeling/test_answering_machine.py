@@ -4,6 +4,7 @@ Seen to fail when: a stale answer overwrote the person's own newer one; undo res
 event instead of replaying; a claim that ran out was not taken off its first holder.
 """
 
+import atexit
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ PEOPLE = ("ann", "bob", "cid")
 GROUPS = (2, 1, 1, 1)
 MEMBERS = {1: (1, 2), 3: (3,), 4: (4,), 5: (5,)}
 TEMPLATE = Path(tempfile.mkdtemp(prefix="relabel-machine-"))
+atexit.register(shutil.rmtree, TEMPLATE, ignore_errors=True)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Looking through all tweets."""
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from small_store import Store
 from sqlalchemy import update
 
 from db.schema import Gold, Project, Tweet
-from labeling.browsing import Page, browse, confidence_histogram
+from labeling.browsing import Page, _Search, browse, confidence_histogram
 from labeling.errors import SearchError
 from labeling.filters import Filter
 
@@ -166,6 +167,21 @@ def test_when_the_time_is_up_what_was_found_is_shown(store_of: MakeStore) -> Non
     assert 0 < found.looked_at < 1
     assert "Stopped after 2,000 of 4,500" in found.message
     assert found.rows
+
+
+def test_what_is_rare_is_found_and_sorted_even_when_the_walk_has_no_time(
+    store_of: MakeStore,
+) -> None:
+    store = store_of((1,) * 4500)
+    for sort in ("least_sure", "most_sure", "largest_group"):
+        with store.read() as (session, project, _):
+            search = _Search(project, Filter(text="text 44"), sort, None, session)
+            whole = search.run(10_000, monotonic() + 60)
+            by_number = _Search(project, Filter(text="text 44"), "oldest", None, session)
+            found = search.sorted(by_number.run(10_000, monotonic() + 60).ids)
+        assert whole.complete
+        assert found == whole.ids
+        assert len(found) == 111
 
 
 @pytest.mark.parametrize(
