@@ -5,7 +5,7 @@ literature survey" (least confident, margin, entropy); Sener & Savarese 2018, "A
 for convolutional neural networks: a core-set approach" (k-center).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +94,7 @@ def k_center(embeddings: NDArray[Any], count: int, *, known: NDArray[Any] | None
 
 
 def mix(
-    orders: dict[str, tuple[Sequence[int] | Order, float]], count: int, *, seed: int
+    orders: Mapping[str, tuple[Sequence[int] | Order, float]], count: int, *, seed: int
 ) -> list[Picked]:
     """Deal `count` distinct rows from several orders, each turn's order drawn by its share.
 
