@@ -21,12 +21,14 @@ def import_handler(context: JobContext) -> dict[str, Any]:
     params: path (relative to the data directory), file_name (the uploader's name for it),
     columns ({"text", "id", "label"}), encoding or None, annotator_id or None.
     Returns the import's report. A resumed job goes on behind the last chunk that was committed.
-    Then it sees that there is a classifier, so that nobody has to wait for it with a page open.
+    Then it forgets the upload and sees that there is a classifier, so that nobody has to keep a
+    page open for that.
     """
     params = context.params
     columns = params.get("columns")
+    path = _inside(context.settings.data, params["path"])
     report = import_file(
-        _inside(context.settings.data, params["path"]),
+        path,
         engine=context.engine,
         project_name=_project_name(context),
         columns=ColumnChoice(**columns) if columns else None,
@@ -36,6 +38,8 @@ def import_handler(context: JobContext) -> dict[str, Any]:
         annotator_id=params.get("annotator_id"),
         encoding=params.get("encoding"),
     )
+    if path.parent == context.settings.uploads.resolve():
+        path.unlink(missing_ok=True)
     ensure_classifier(context.engine, context.settings, context.project_id)
     return report.to_json()
 

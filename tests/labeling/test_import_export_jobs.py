@@ -24,6 +24,8 @@ Run = Callable[[str, dict[str, object]], Job]
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("RELABEL_DATA", str(tmp_path))
     monkeypatch.delenv("RELABEL_DATABASE_URL", raising=False)
+    # The classifier that an import asks for is written down but not started by this engine.
+    monkeypatch.setenv("RELABEL_ENGINE", "ray")
     return Settings.from_environment()
 
 
@@ -64,6 +66,9 @@ def test_an_upload_is_brought_in_and_exported_by_jobs(
     assert brought.state == "succeeded", brought.error
     assert brought.result is not None
     assert (brought.result["accepted"], brought.result["rejected"]) == (2, 0)
+    assert list(settings.uploads.iterdir()) == []
+    with reading(installed) as session:
+        assert session.scalar(select(func.count()).where(Job.kind == "train")) == 1
     with reading(installed) as session:
         assert session.scalar(select(func.count()).select_from(Tweet)) == 2
     taken = run("export", {"format": "csv", "rows": "all"})

@@ -13,8 +13,6 @@ from labeling import rejects
 from labeling.pages.parts import context, errors, jobs, resources, tables
 from labeling.pages.parts.wording import counted
 
-SEEN = "data_import_seen"
-
 
 def newest(page: context.PageContext) -> bool:
     """Draw the newest import, live while it runs; return whether it is open."""
@@ -23,18 +21,7 @@ def newest(page: context.PageContext) -> bool:
         return False
     with errors.shown():
         job = jobs.watch(job.id)
-    if job.state == "succeeded" and st.session_state.get(SEEN) != job.id:
-        st.session_state[SEEN] = job.id
-        _after(job)
     return job.open
-
-
-def _after(job: jobs.JobView) -> None:
-    """Forget the uploaded file behind an import that went well."""
-    settings = resources.settings()
-    upload = settings.data / str(job.params.get("path", ""))
-    if upload.parent == settings.uploads:
-        upload.unlink(missing_ok=True)
 
 
 def outcome(page: context.PageContext) -> None:
