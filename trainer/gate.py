@@ -56,6 +56,18 @@ def against_current(
     return {**facts, **compared.to_json()}
 
 
+def takes_over(rule: str, comparison: dict[str, Any] | None, *, unasked: bool) -> bool:
+    """Tell whether a finished training becomes current by itself.
+
+    unasked: a probe that the app trained on its own. Otherwise the project's rule decides:
+    "automatic" lets a candidate pass that is surely no worse on any label, "ask" and "never"
+    leave it to people.
+    """
+    if unasked:
+        return may_take_over(comparison)
+    return rule == "automatic" and comparison is not None and bool(comparison.get("passes"))
+
+
 def may_take_over(comparison: dict[str, Any] | None) -> bool:
     """Tell whether a probe that nobody asked for may take over by itself.
 

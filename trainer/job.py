@@ -19,7 +19,7 @@ from db.engine import make_engine
 from db.errors import StoreError
 from db.model_versions import add_model_version, promote
 from db.predictions import Unpredicted, add_predictions, count_unpredicted, next_unpredicted
-from db.projects import current_model, labels_of
+from db.projects import current_model, labels_of, settings_of
 from db.schema import ModelVersion, Project
 from db.sessions import reading, writing
 from db.settings import Settings
@@ -30,7 +30,7 @@ from trainer.curve import CurveRecorder
 from trainer.data import Example, LabelInfo
 from trainer.endings import ending_of, stop_on_signals
 from trainer.errors import Cancelled, TrainerError
-from trainer.gate import InUse, against_current, may_take_over
+from trainer.gate import InUse, against_current, takes_over
 from trainer.heartbeat import Heartbeat
 from trainer.prelabelling import predict_stream
 from trainer.progress import Pace
@@ -182,7 +182,7 @@ def run_job(
 def train_handler(context: JobContext) -> dict[str, Any]:
     """Train, publish a candidate, compare it with the current version; promote where asked.
 
-    params: config (TrainConfig's JSON); then: "promote" lets a passing candidate take over.
+    params: config (TrainConfig's JSON); then: "promote" for a probe that the app trains by itself.
     """
     from trainer.artifacts import publish
     from trainer.train import train
@@ -226,8 +226,10 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         state = "cancelled" if trained.cancelled else "succeeded"
         runs.end_run(run_id, state, session=session, facts=speed)
         version_id, number = version.id, version.number
-    wanted = context.params.get("then") == "promote" and not trained.cancelled
-    promoted = wanted and may_take_over(comparison)
+    with reading(context.engine) as session:
+        rule = settings_of(session.get_one(Project, context.project_id)).gate
+    unasked = context.params.get("then") == "promote"
+    promoted = not trained.cancelled and takes_over(rule, comparison, unasked=unasked)
     predicted = 0
     if promoted:
         predicted = _prelabel(context, version_id)["predicted"]  # first: nobody meets a gap
