@@ -35,6 +35,25 @@ export function elsewhereOpen() {
   return document.querySelector('[data-testid="stDialog"], [role="listbox"]') !== null;
 }
 
+/**
+ * Streamlit covers the whole page with a dialog while the server is away. The card says so itself
+ * and goes on working, so it closes that one; Streamlit then leaves it closed until it is back.
+ */
+export function keepUncovered(signal) {
+  const look = () => {
+    for (const dialog of document.querySelectorAll('[data-testid="stDialog"] [role="dialog"]')) {
+      const title = document.getElementById(dialog.getAttribute("aria-labelledby"));
+      if (title?.textContent.trim() === "Connection error") {
+        dialog.querySelector('button[aria-label="Close"]')?.click();
+      }
+    }
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document.body, { childList: true });
+  signal.addEventListener("abort", () => observer.disconnect());
+  look();
+}
+
 /** Tell the style sheet how much height is left below the card's top, so that nothing scrolls. */
 export function fitToWindow(section, signal) {
   const measure = () => {

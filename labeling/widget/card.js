@@ -2,12 +2,20 @@
 
 import { absorb, adopt, log, show, undo } from "./history.js";
 import { answer, current, goOn, initial, isFlagged, itemId, receive, walk } from "./state.js";
-import { browserStorage, elsewhereOpen, fitToWindow, isButton, newKey, reachable } from "./browser.js";
+import {
+  browserStorage,
+  elsewhereOpen,
+  fitToWindow,
+  isButton,
+  keepUncovered,
+  newKey,
+  reachable,
+} from "./browser.js";
 import { actionOf, takesText } from "./keys.js";
 import { makeKeep } from "./keep.js";
 import { makeStopwatch } from "./stopwatch.js";
 import { makeSync } from "./sync.js";
-import { buildLabels, buildPanels, drawCard, drawLabels, drawLog, drawTop, refsOf } from "./view.js";
+import { buildLabels, buildPanels, drawCard, drawLabels, drawLog, drawTop, markOverflow, refsOf } from "./view.js";
 
 const FLASH_MS = 120;
 const PANEL_ACTS = new Set(["close", "guide", "keys"]);
@@ -76,8 +84,11 @@ class Card {
     on(window, "online", () => this.onOnline());
     on(window, "offline", () => this.sync.offline());
     on(document, "visibilitychange", () => this.watch.change());
+    on(this.refs.tweet, "scroll", () => markOverflow(this.refs.tweet));
+    on(window, "resize", () => markOverflow(this.refs.tweet));
     on(this.root, "click", (event) => this.onClick(event));
     on(this.refs.comment, "submit", (event) => this.onComment(event));
+    keepUncovered(signal);
     this.measure = fitToWindow(this.refs.card.closest(".relabel"), signal);
   }
 

@@ -99,9 +99,16 @@ export function drawCard(refs, state, hidden) {
     refs.tweet.dataset.of = String(item.tweet_id);
     fillTweet(refs.tweet, item.text);
     refs.tweet.scrollTop = 0;
+    markOverflow(refs.tweet);
   }
   refs.chips.replaceChildren(...chipsOf(state, item).map((text) => make("span", "chip", text)));
   refs.reason.textContent = item.blind || hidden ? "" : (REASONS[item.reason] ?? "");
+}
+
+/** Let the last line fade where more text lies below it. */
+export function markOverflow(element) {
+  const below = element.scrollHeight - element.clientHeight - element.scrollTop;
+  element.classList.toggle("more", below > 4);
 }
 
 function chipsOf(state, item) {

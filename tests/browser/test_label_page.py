@@ -175,13 +175,18 @@ def test_answers_given_while_the_server_is_down_are_kept_and_saved_once(
         page.keyboard.press(key)
         page.wait_for_timeout(50)
     expect(saved(page)).to_have_text(re.compile("offline – 3 answers kept here"), timeout=15_000)
+    page.wait_for_timeout(8000)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^Label Pro")).click(timeout=5000)
+    page.keyboard.press("2")
+    expect(saved(page)).to_have_text(re.compile("offline – 5 answers kept here"), timeout=15_000)
     assert len(events(engine)) == 1
     app.start()
     expect(saved(page)).to_have_text(SAVED, timeout=40_000)
-    assert [event.label for event in events(engine)] == ["-1", "0", "1", "2"]
+    assert [event.label for event in events(engine)] == ["-1", "0", "1", "2", "1", "0"]
     page.keyboard.press("1")
     expect(saved(page)).to_have_text(SAVED)
-    assert len(events(engine)) == 5
+    assert len(events(engine)) == 7
 
 
 def test_answers_left_over_from_an_earlier_page_load_are_sent_by_the_next(
