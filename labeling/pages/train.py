@@ -99,10 +99,10 @@ def _running(page: context.PageContext, job_id: int) -> None:
             st.rerun()
         jobs.progress(job)
         jobs.cancel_button(job)
-        _curves(page, job_id)
+        _curves(page, job_id, live=True)
 
 
-def _curves(page: context.PageContext, job_id: int) -> None:
+def _curves(page: context.PageContext, job_id: int, *, live: bool) -> None:
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
         run = training.run_of(job_id, session=session)
@@ -110,13 +110,21 @@ def _curves(page: context.PageContext, job_id: int) -> None:
         level = (current.metrics.get("validation") or {}).get("macro_f1") if current else None
         number = current.number if current else None
         curves = training.curves(run.id, session=session) if run is not None else None
+        fine = run is not None and run.kind == "fine_tuned"
+        planned = float(run.config.get("epochs", 1)) if run is not None and fine else 0.0
     if curves is None or not (curves.steps or curves.epochs):
-        st.caption("The curves begin with the first steps.")
+        if live:
+            st.caption("The curves begin with the first steps.")
         return
+    seen = [point["epoch"] for point in curves.steps] + [row["epoch"] for row in curves.epochs]
+    total = max([planned, *seen])
     left, right = st.columns(2, gap="medium")
-    left.altair_chart(charts.losses(curves.steps, curves.epochs), alt="Loss over epochs")
+    left.altair_chart(
+        charts.losses(curves.steps, curves.epochs, total=total), alt="Loss over epochs"
+    )
     right.altair_chart(
-        charts.macro_f1(curves.epochs, level, number), alt="Macro-F1 on validation over epochs"
+        charts.macro_f1(curves.epochs, level, number, total=total),
+        alt="Macro-F1 on validation over epochs",
     )
 
 
@@ -132,7 +140,7 @@ def _last(
     current = next((row for row in known if row.state == "current"), None)
     if made is not None:
         versions.verdict(page, made, current, labels)
-    _curves(page, job.id)
+    _curves(page, job.id, live=False)
 
 
 main()

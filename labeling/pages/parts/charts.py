@@ -73,13 +73,16 @@ def probabilities(labels: LabelSet, found: Mapping[str, float]) -> Any:
     return (bars + words).properties(height=24 * len(values))
 
 
-def _epoch_axis() -> Any:
+def _epoch_axis(total: float) -> Any:
+    # Fixed from the start, so that nothing on the page rescales while it is looked at.
     axis = alt.Axis(tickMinStep=0.5)
-    return alt.X("epoch:Q", title="epoch", axis=axis, scale=alt.Scale(domainMin=0))
+    return alt.X("epoch:Q", title="epoch", axis=axis, scale=alt.Scale(domain=[0, total]))
 
 
-def losses(steps: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, Any]]) -> Any:
-    """Draw training and validation loss over epochs. steps: {"step", "epoch", "loss"}."""
+def losses(
+    steps: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, Any]], *, total: float
+) -> Any:
+    """Draw training and validation loss over `total` epochs. steps: {"step", "epoch", "loss"}."""
     rows: list[dict[str, Any]] = [
         {"epoch": point["epoch"], "loss": point["loss"], "curve": "training"} for point in steps
     ]
@@ -88,8 +91,8 @@ def losses(steps: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, A
         rows.append({"epoch": row["epoch"], "loss": loss, "curve": "validation"})
     names = ["training", "validation"]
     base = alt.Chart(pd.DataFrame(rows, columns=["epoch", "loss", "curve"])).encode(
-        x=_epoch_axis(),
-        y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False)),
+        x=_epoch_axis(total),
+        y=alt.Y("loss:Q", title="loss", scale=alt.Scale(domainMin=0)),
         color=alt.Color(
             "curve:N",
             scale=alt.Scale(domain=names, range=[_pick(GREYS), accent()]),
@@ -102,7 +105,13 @@ def losses(steps: Sequence[Mapping[str, float]], epochs: Sequence[Mapping[str, A
     return (lines + points).properties(height=240)
 
 
-def macro_f1(epochs: Sequence[Mapping[str, Any]], current: float | None, number: int | None) -> Any:
+def macro_f1(
+    epochs: Sequence[Mapping[str, Any]],
+    current: float | None,
+    number: int | None,
+    *,
+    total: float,
+) -> Any:
     """Draw validation macro-F1 over epochs, with the current version's level as a dashed line."""
     rows = [
         {"epoch": row["epoch"], "macro-F1": row["metrics"].get("macro_f1")}
@@ -110,8 +119,8 @@ def macro_f1(epochs: Sequence[Mapping[str, Any]], current: float | None, number:
         if row["metrics"].get("macro_f1") is not None
     ]
     base = alt.Chart(pd.DataFrame(rows, columns=["epoch", "macro-F1"])).encode(
-        x=_epoch_axis(),
-        y=alt.Y("macro-F1:Q", title="macro-F1 (validation)", scale=alt.Scale(zero=False)),
+        x=_epoch_axis(total),
+        y=alt.Y("macro-F1:Q", title="macro-F1 (validation)", scale=alt.Scale(domain=[0, 1])),
         tooltip=[alt.Tooltip("epoch", format=".2f"), alt.Tooltip("macro-F1", format=".3f")],
     )
     chart = base.mark_line(color=accent(), strokeWidth=2) + base.mark_point(

@@ -119,7 +119,9 @@ def _live(job_id: int) -> None:
 def progress(job: JobView) -> None:
     """Draw the bar of an open job with its count and the time left."""
     message = job.message or job.state
-    parts = [f"{TITLES.get(job.kind, job.kind)}: {message}"]
+    bare = message in {"waiting", "starting", "cancelling"}
+    title = TITLES.get(job.kind, job.kind)
+    parts = [f"{title}: {message}" if bare else message[:1].upper() + message[1:]]
     if job.total and job.kind in UNITS and not any(sign.isdigit() for sign in message):
         parts.append(f"{job.done:,} of {counted(job.total, UNITS[job.kind])}")
     if job.eta_seconds is not None and not job.cancel_requested:
