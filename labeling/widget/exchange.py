@@ -31,7 +31,7 @@ KEPT_IN_PLACE = 5  # the person may be looking at one of these while the rest is
 HISTORY = 30
 MOST_ANSWERS = 500  # of one outbox; the rest comes with the next
 REMEMBERED = 2000
-LOOK_AFTER_SECONDS = 5.0  # counting labels is too slow for each press
+LOOK_AFTER_SECONDS = 15.0  # counting labels is too slow for each press
 MOVES_ON = ("label", "skip")
 
 

@@ -257,6 +257,39 @@ def test_a_frozen_server_does_not_stop_the_work(
     assert len(events(engine)) == 6
 
 
+def test_a_cut_network_is_said_and_mended(visitor: Visitor, project: int, engine: Engine) -> None:
+    page = ready(visitor())
+    for cycle in range(3):
+        page.context.set_offline(True)
+        page.keyboard.press("1")
+        page.keyboard.press("2")
+        expect(saved(page)).to_have_text(re.compile("answers kept here"), timeout=15_000)
+        page.context.set_offline(False)
+        expect(saved(page)).to_have_text(SAVED, timeout=40_000)
+        assert len(events(engine)) == 2 * (cycle + 1)
+
+
+def test_hidden_suggestions_are_neither_seen_nor_recorded_as_seen(
+    visitor: Visitor, project: int, engine: Engine
+) -> None:
+    page = ready(visitor())
+    page.keyboard.press("h")
+    assert not any(page.locator(".relabel .share").all_text_contents())
+    before = tweet(page)
+    page.keyboard.press("Enter")
+    assert tweet(page) == before
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text(SAVED)
+    page.reload()
+    ready(page)
+    assert not any(page.locator(".relabel .share").all_text_contents())
+    page.keyboard.press("h")
+    assert any(page.locator(".relabel .share").all_text_contents())
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text(SAVED)
+    assert [event.suggestion_shown for event in events(engine)] == [False, True]
+
+
 def test_two_tabs_of_one_person_do_not_ask_the_same_tweet_twice(
     visitor: Visitor, project: int, engine: Engine
 ) -> None:
