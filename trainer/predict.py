@@ -134,6 +134,12 @@ class Classifier:
             self._encoder = found
         return self._encoder
 
+    def parts(self) -> tuple[Any, Any]:
+        """The encoder, in the precision it was loaded with, and the tokenizer."""
+        if self._network is not None:
+            return self._network.encoder, self._tokenizer
+        return self.encoder.model, self.encoder.tokenizer
+
     @torch.inference_mode()
     def _compute(self, batch: Batch) -> torch.Tensor:
         network = self._network

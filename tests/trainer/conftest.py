@@ -1,0 +1,140 @@
+"""A real, tiny BERT with its own tokenizer, and tweets that it can learn within seconds."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizer,
+    RobertaConfig,
+    RobertaModel,
+    RobertaTokenizer,
+)
+
+from trainer.config import TrainConfig
+from trainer.data import Example, LabelInfo
+
+WORDS = {
+    "-1": ["hoax", "scam", "fake", "lie"],
+    "0": ["weather", "today", "walk", "coffee"],
+    "1": ["act", "now", "crisis", "save"],
+    "2": ["report", "study", "says", "scientists"],
+}
+FILLER = ["the", "a", "climate", "change", "is", "of", "we", "it", "and", "in", "rt", "@", ":", "!"]
+
+
+def save_tiny_bert(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER]
+    vocabulary += [word for words in WORDS.values() for word in words]
+    vocabulary += list("bdefghijklmnopqrsuvwxyz0123456789")
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+    )
+    BertModel(config).save_pretrained(directory)
+    words = {word: index for index, word in enumerate(vocabulary)}
+    BertTokenizer(vocab=words).save_pretrained(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory):
+    return save_tiny_bert(tmp_path_factory.mktemp("base") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
+def tiny_roberta(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("base") / "tiny-roberta"
+    letters = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *"abcdefghijklmnopqrstuvwxyz", "Ġ"]
+    torch.manual_seed(4)
+    config = RobertaConfig(
+        vocab_size=len(letters),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=66,
+        type_vocab_size=1,
+        initializer_range=0.2,
+    )
+    RobertaModel(config).save_pretrained(directory)
+    words = {word: index for index, word in enumerate(letters)}
+    RobertaTokenizer(vocab=words, merges=[]).save_pretrained(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def labels():
+    return [
+        LabelInfo("-1", "Anti", "It is a hoax, a lie."),
+        LabelInfo("0", "Neutral", "The weather today."),
+        LabelInfo("1", "Pro", "Act now: it is a crisis."),
+        LabelInfo("2", "News", "Scientists report a study."),
+    ]
+
+
+def make_examples(count: int, seed: int = 0) -> list[Example]:
+    dice = random.Random(seed)
+    values = list(WORDS)
+    examples = []
+    for number in range(count):
+        label = values[number % len(values)]
+        words = dice.choices(FILLER, k=dice.randint(1, 12)) + dice.choices(WORDS[label], k=3)
+        dice.shuffle(words)
+        split = ("train", "train", "train", "validation", "test")[number // 4 % 5]
+        examples.append(Example(number, f"{' '.join(words)} {number}", label, split, number))
+    return examples
+
+
+@pytest.fixture(scope="session")
+def examples():
+    return make_examples(160)
+
+
+@pytest.fixture
+def quick(tiny_bert):
+    """Settings that fit the tiny model within a second or two."""
+    return TrainConfig(
+        base_model=str(tiny_bert),
+        epochs=3,
+        learning_rate=3e-3,
+        batch_size=8,
+        max_length=32,
+        threads=1,
+        precision="fp32",
+    )
+
+
+class Recorder:
+    """Callbacks that keep what they are told, and stop after a number of steps."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.total, self.steps, self.epochs = None, [], []
+
+    def on_start(self, total_steps):
+        self.total = total_steps
+
+    def on_step(self, report):
+        self.steps.append(report)
+
+    def on_epoch(self, report):
+        self.epochs.append(report)
+
+    def should_stop(self):
+        return self.stop_after is not None and len(self.steps) >= self.stop_after
+
+
+@pytest.fixture
+def recorder():
+    return Recorder
