@@ -5,18 +5,19 @@ the last chunk that was committed; one that is complete adds nothing when it is 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from db.projects import get_project, labels_of, settings_of
 from db.schema import ImportBatch, Project
 from db.sessions import reading, writing
 from db.types import now
+from labeling.batches import ImportReport, batch_for, report_of, report_repeated
 from labeling.columns import (
     ColumnChoice,
     ColumnWish,
@@ -55,25 +56,6 @@ class Preview:
     records: int
     own_export: bool
     problems: list[str]
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import did. groups: duplicate groups that it added. rounded_ids: ids of 17 digits
-    or more that end in 000, which a spreadsheet may have rounded.
-    """
-
-    rows: int
-    accepted: int
-    duplicates: int
-    rejected: int
-    groups: int
-    rounded_ids: int
-    batch_id: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -145,9 +127,9 @@ def import_file(
     name = file_name or path.name
     with writing(engine) as session:
         project = get_project(project_name, session=session)
-        batch = _batch_for(project, facts, chosen, name, annotator_id, session=session)
+        batch = batch_for(project, facts, chosen, name, annotator_id, session=session)
         if batch.state == "done":
-            return _already_there(batch)
+            return report_repeated(batch)
         plan = _plan(path, facts, chosen, project, batch, session=session)
     _run(plan, engine, on_progress or _ignore, should_stop)
     return _finish(plan, engine)
@@ -190,44 +172,6 @@ def _chunks(records: Records, check: RowCheck, skip: int) -> Iterator[Chunk]:
         rows += len(taken)
 
 
-def _batch_for(
-    project: Project,
-    facts: FileFacts,
-    columns: ColumnChoice,
-    file_name: str,
-    annotator_id: int | None,
-    *,
-    session: Session,
-) -> ImportBatch:
-    """Return the batch of this file: the one to go on with, the complete one, or a new one.
-
-    A complete import that refused rows is done again, because they may be in order by now, for
-    instance since a label was added.
-    """
-    said = {**asdict(columns), "encoding": facts.encoding, "delimiter": facts.delimiter}
-    earlier = session.scalars(
-        select(ImportBatch)
-        .where(ImportBatch.project_id == project.id, ImportBatch.sha256 == facts.sha256)
-        .order_by(ImportBatch.id.desc())
-    )
-    for batch in earlier:
-        if batch.columns == said and (
-            batch.state == "running" or (batch.state == "done" and batch.rejected == 0)
-        ):
-            return batch
-    batch = ImportBatch(
-        project_id=project.id,
-        file_name=file_name,
-        sha256=facts.sha256,
-        columns=said,
-        header=facts.header,
-        annotator_id=annotator_id,
-    )
-    session.add(batch)
-    session.flush()
-    return batch
-
-
 def _plan(
     path: Path,
     facts: FileFacts,
@@ -252,19 +196,6 @@ def _plan(
     return _Plan(path, facts, project.id, batch.id, batch.rows, check, drawer)
 
 
-def _already_there(batch: ImportBatch) -> ImportReport:
-    """Report a repeated import: all its rows are duplicates of what it brought in before."""
-    return ImportReport(
-        rows=batch.rows,
-        accepted=0,
-        duplicates=batch.rows,
-        rejected=0,
-        groups=0,
-        rounded_ids=batch.rounded_ids,
-        batch_id=batch.id,
-    )
-
-
 def _finish(plan: _Plan, engine: Engine) -> ImportReport:
     with writing(engine) as session:
         batch = session.get_one(ImportBatch, plan.batch_id)
@@ -279,15 +210,7 @@ def _finish(plan: _Plan, engine: Engine) -> ImportReport:
             project.source_columns = source_columns(
                 plan.facts.header, plan.check.columns, project.source_columns
             )
-        report = ImportReport(
-            rows=batch.rows,
-            accepted=batch.accepted,
-            duplicates=batch.duplicates,
-            rejected=batch.rejected,
-            groups=batch.groups,
-            rounded_ids=batch.rounded_ids,
-            batch_id=batch.id,
-        )
+        report = report_of(batch)
         first = None if usable else first_rejects(batch.id, session=session, limit=1)[0]
     if first is not None:
         column = f", column {first.column!r}" if first.column else ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import Select, Table, bindparam, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from db.engine import serialize
@@ -19,6 +19,7 @@ from trainer.splits import SplitDrawer, SplitShares
 _GROUPS: Table = DuplicateGroup.__table__  # type: ignore[assignment]
 _TWEETS: Table = Tweet.__table__  # type: ignore[assignment]
 _GOLD: Table = Gold.__table__  # type: ignore[assignment]
+_FIND_GROUPS = select(_GROUPS.c.key, _GROUPS.c.id, _GROUPS.c.split)
 
 
 @dataclass(frozen=True)
@@ -146,25 +147,24 @@ def _groups_for(
         sizes[key] = sizes.get(key, 0) + 1
         if strata.setdefault(key, tweet.label) is None:
             strata[key] = tweet.label
-    known = _find_groups(list(strata), project_id, session=session)
+    same = _FIND_GROUPS.where(_GROUPS.c.project_id == project_id, _GROUPS.c.key.in_(strata))
+    known = _by_key(same, session=session)
     missing = [(key, stratum) for key, stratum in strata.items() if key not in known]
     rows = [
         {"project_id": project_id, "key": key, "split": split, "size": sizes[key]}
         for (key, _), split in zip(missing, drawer.draw(missing), strict=True)
     ]
+    last = session.scalar(select(func.max(_GROUPS.c.id))) or 0
     insert_missing(_GROUPS, rows, session=session, key=("project_id", "key"))
     grown = [{"group": group.id, "more": sizes[key]} for key, group in known.items()]
     if grown:
         by_id = update(_GROUPS).where(_GROUPS.c.id == bindparam("group"))
         session.connection().execute(by_id.values(size=_GROUPS.c.size + bindparam("more")), grown)
-    found = _find_groups([key for key, _ in missing], project_id, session=session)
-    return known | found, len(missing)
+    made = _FIND_GROUPS.where(_GROUPS.c.project_id == project_id, _GROUPS.c.id > last)
+    return known | _by_key(made, session=session), len(missing)
 
 
-def _find_groups(keys: Sequence[str], project_id: int, *, session: Session) -> dict[str, _Group]:
-    query = select(_GROUPS.c.key, _GROUPS.c.id, _GROUPS.c.split).where(
-        _GROUPS.c.project_id == project_id, _GROUPS.c.key.in_(keys)
-    )
+def _by_key(query: Select[str, int, str], *, session: Session) -> dict[str, _Group]:
     return {key: _Group(id, split) for key, id, split in session.execute(query).all()}
 
 
