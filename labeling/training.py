@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db import jobs
 from db.projects import labels_of
-from db.runs import epochs_of, latest_run, steps_of
+from db.runs import epochs_of, steps_of
 from db.schema import Job, ModelVersion, Project, Run
 from db.sessions import reading
 from db.settings import Settings
@@ -25,8 +25,8 @@ TRAIN_MINIMUM = 2
 class TrainingOverview:
     """What the train page says before anything is started.
 
-    counts: {split: {label value: gold labels}}. new_answers: since the newest run.
-    since_version: the version that run made, None if it made none.
+    counts: {split: {label value: gold labels}}. new_answers: since the newest version was
+    trained. since_version: that version's number, None before the first.
     rate: tweets a second of the newest run of each kind, to estimate the time of the next.
     problems: reasons why a training cannot start, each with the next step.
     """
@@ -58,23 +58,27 @@ class Curves:
 def overview(project: Project, *, session: Session) -> TrainingOverview:
     """Return what a training would learn from, and what stands in its way."""
     counts = gold_counts(project.id, session=session)
-    last = latest_run(project.id, session=session)
-    since = last.last_event_id if last else 0
+    last = _newest_version(project.id, session=session)
+    since, number = (last.last_event_id, last.number) if last else (0, None)
     return TrainingOverview(
         counts=counts,
         new_answers=answers_since(project.id, since, session=session),
-        since_version=_version_of(last, session=session),
+        since_version=number,
         rate=_rates(project.id, session=session),
         problems=_problems(project, counts, session=session),
     )
 
 
-def _version_of(run: Run | None, *, session: Session) -> int | None:
-    if run is None:
-        return None
-    return session.scalars(
-        select(ModelVersion.number).where(ModelVersion.run_id == run.id)
-    ).one_or_none()
+def _newest_version(project_id: int, *, session: Session) -> Any:
+    """Return (last_event_id, number) of the newest version; a run without one taught nothing."""
+    query = (
+        select(Run.last_event_id, ModelVersion.number)
+        .join(ModelVersion, ModelVersion.run_id == Run.id)
+        .where(ModelVersion.project_id == project_id)
+        .order_by(ModelVersion.number.desc())
+        .limit(1)
+    )
+    return session.execute(query).one_or_none()
 
 
 def _rates(project_id: int, *, session: Session) -> dict[str, float]:

@@ -2,8 +2,11 @@ from opened import Opener, words
 from sqlalchemy import Engine, select
 
 from db import jobs
-from db.schema import Job
+from db.runs import open_run
+from db.schema import Annotator, Job, Project, Tweet
 from db.sessions import reading, writing
+from labeling.answering import record
+from labeling.asking import Answer
 
 
 def test_the_page_begins_with_one_sentence_on_new_answers_and_time(
@@ -98,3 +101,19 @@ def test_an_interrupted_training_can_be_resumed(
     at = open_page("train")
     assert "was interrupted" in at.warning[0].value
     assert at.button(key=f"job_resume_{job_id}").label == "Resume"
+
+
+def test_a_cancelled_training_does_not_use_up_the_new_answers(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        ada = session.scalars(select(Annotator).where(Annotator.name == "Ada")).one()
+        tweet_id = session.scalars(select(Tweet.id).where(Tweet.imported_label.is_(None))).first()
+        answer = Answer(key="one", kind="label", tweet_id=tweet_id or 0, label="1")
+        record([answer], session.get_one(Project, modelled), ada, session=session)
+        job = jobs.enqueue(modelled, "train", {"config": {}}, session=session)
+        facts = {"kind": "probe", "base_model": "bundled"}
+        open_run(modelled, job.id, session=session, facts=facts)
+        job.state = "cancelled"
+    at = open_page("train")
+    assert "1 new answer since version 3" in at.text[0].value
