@@ -1,4 +1,4 @@
-"""Insert-or-leave and insert-or-update, the same on SQLite and PostgreSQL."""
+"""Insert what is not there yet, the same on SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,26 +21,6 @@ def insert_missing(
     if rows:
         statement = _insert(table, session.get_bind().dialect)
         session.execute(statement.on_conflict_do_nothing(index_elements=list(key)), list(rows))
-
-
-def insert_or_update(
-    table: Table,
-    rows: Sequence[Row],
-    *,
-    session: Session,
-    key: Sequence[str],
-    update: Sequence[str],
-) -> None:
-    """Insert rows; where the unique `key` columns are taken, write the `update` columns over."""
-    if rows:
-        statement = _insert(table, session.get_bind().dialect)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=list(key),
-                set_={name: statement.excluded[name] for name in update},
-            ),
-            list(rows),
-        )
 
 
 def _insert(table: Table, dialect: Dialect) -> Any:
