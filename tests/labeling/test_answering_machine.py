@@ -1,7 +1,7 @@
 """Asking and answering against a model in memory: any order of acts gives what the rules say.
 
-Seen to fail when: a stale answer overwrote the person's own newer one; undo restored the last
-event instead of replaying; a claim that ran out was not taken off its first holder.
+Seen to fail when: a stale answer overwrote the person's own newer one; what was undone still
+stood; more claims were given out than the overlap allows.
 """
 
 import atexit
@@ -144,6 +144,25 @@ class Answering(RuleBasedStateMachine):
         assert got.state == "saved"
         self.said[key] = Said(got.event_id or 0, who, tweet, "label", label, False, None)
         return key
+
+    @rule(
+        page=pages,
+        place=st.integers(0, 3),
+        chosen=st.booleans(),
+        label=st.sampled_from(("-1", "0", "2")),
+    )
+    def answer_too_late(
+        self, page: tuple[str, list[QueueItem]], place: int, chosen: bool, label: str
+    ) -> None:
+        """Answer after somebody else was asked, perhaps having answered elsewhere meanwhile."""
+        who, items = page
+        if not items:
+            return
+        self.time_runs_out()
+        self.store.ask(next(one for one in PEOPLE if one != who), count=4)
+        if chosen:
+            self.choose(who, items[place % len(items)].tweet_id, "1")
+        self.answer(page, place, label)
 
     @rule(key=keys)
     def take_back(self, key: str) -> None:
