@@ -38,7 +38,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[Toke
     if not texts:
         return []
     encoded = tokenizer(
-        list(texts),
+        [_without_lone_surrogates(text) for text in texts],
         truncation=True,
         max_length=max_length,
         padding=False,
@@ -47,6 +47,15 @@ def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[Toke
     )
     ids: list[TokenIds] = encoded["input_ids"]
     return ids
+
+
+def _without_lone_surrogates(text: str) -> str:
+    """The text, halves of a character replaced: a tokenizer refuses what has no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def longest_allowed(config: dict[str, Any], max_length: int) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainer.base_model import FAMILIES
+from trainer.families import FAMILIES
 from trainer.heads import last_layer
 
 ALPHA = 1e5  # the residual's share of the result is its inverse

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.base_model import BaseModel, find_base_model, load_encoder, load_tokenizer
+from trainer.base_model import BaseModel, find_base_model
 from trainer.batching import Batch, TextMapper, longest_allowed
+from trainer.families import load_encoder, load_tokenizer
 from trainer.network import read
 from trainer.precision import device, limit_threads, uses_bf16
 

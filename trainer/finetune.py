@@ -13,13 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from trainer.base_model import (
-    TOKENIZER_FILES,
-    BaseModel,
-    find_base_model,
-    load_encoder,
-    load_tokenizer,
-)
+from trainer.base_model import BaseModel, find_base_model
 from trainer.batching import Batch, longest_allowed, run_over, tokenise
 from trainer.calibration import softmax
 from trainer.callbacks import Callbacks
@@ -27,9 +21,11 @@ from trainer.checkpoints import Checkpoints
 from trainer.config import TrainConfig
 from trainer.data import Example, label_indices, of_split
 from trainer.durable import write_json
+from trainer.families import load_encoder, load_tokenizer
 from trainer.heads import HeadShape, class_weights, save_head
 from trainer.loop import Fitted, Loop, TrainingSet, Validation
 from trainer.metrics import evaluate
+from trainer.model_files import TOKENIZER_FILES
 from trainer.network import TextClassifier, build_classifier, reading_of
 from trainer.precision import device, limit_threads, uses_bf16
 from trainer.predict import Classifier, ClassifierFacts, ready

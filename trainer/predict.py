@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.artifacts import read_facts, verify
-from trainer.base_model import check_directory, load_encoder, load_tokenizer
 from trainer.batching import Batch, TextMapper, longest_allowed
 from trainer.calibration import apply_temperature
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
 from trainer.encoder import Encoder
 from trainer.errors import ArtifactError, BaseModelError
+from trainer.families import load_encoder, load_tokenizer
 from trainer.heads import HeadShape, load_head
+from trainer.model_files import check_directory
 from trainer.network import TextClassifier
 from trainer.precision import device, uses_bf16
 

@@ -1,0 +1,91 @@
+"""Batches: like lengths together, nothing lost, [SEP] kept, identical texts once."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.base_model import find_base_model
+from trainer.batching import TextMapper, pad, prediction_batches, tokenise, training_batches
+from trainer.errors import Cancelled
+from trainer.families import load_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_bert):
+    base = find_base_model(str(tiny_bert))
+    return load_tokenizer(base.directory, base.config)
+
+
+def test_a_long_text_is_cut_and_keeps_its_separator(tokenizer):
+    short, long = tokenise(tokenizer, ["the hoax", "the " * 100], 10)
+    assert len(short) == 4
+    assert len(long) == 10
+    assert short[-1] == long[-1] == tokenizer.sep_token_id
+    assert short[0] == tokenizer.cls_token_id
+
+
+def test_odd_texts_are_tokenised(tokenizer):
+    rows = tokenise(tokenizer, ["", "\x00", "😀" * 500, "\ud800 alone", "[SEP] [CLS]"], 16)
+    assert all(2 <= len(row) <= 16 for row in rows)
+
+
+@given(
+    lengths=st.lists(st.integers(2, 60), min_size=1, max_size=300),
+    batch_size=st.integers(1, 20),
+    seed=st.integers(0, 5),
+)
+def test_an_epoch_holds_every_example_once(lengths, batch_size, seed):
+    batches = training_batches(lengths, batch_size, seed=seed, epoch=0)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
+    assert len(batches) == -(-len(lengths) // batch_size)
+
+
+def test_epochs_differ_and_one_seed_repeats():
+    lengths = list(range(2, 62)) * 10
+    first = training_batches(lengths, 8, seed=1, epoch=0)
+    again = training_batches(lengths, 8, seed=1, epoch=0)
+    other = training_batches(lengths, 8, seed=1, epoch=1)
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))
+
+
+def test_batches_of_like_length_are_hardly_padded():
+    lengths = np.random.default_rng(0).normal(38, 9, 8000).clip(5, 64).astype(int).tolist()
+    batches = training_batches(lengths, 32, seed=0, epoch=0)
+    padded = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches)
+    assert padded / sum(lengths) < 1.03
+
+
+@given(st.lists(st.integers(1, 50), max_size=200))
+def test_prediction_batches_hold_each_text_once_within_their_size(lengths):
+    batches = list(prediction_batches(lengths, tokens=100))
+    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
+    assert all(len(b) == 1 or max(lengths[i] for i in b) * len(b) <= 100 for b in batches)
+
+
+def test_a_mask_is_made_only_where_there_is_padding():
+    assert pad([[1, 2], [3, 4]], 0).mask is None
+    batch = pad([[1, 2, 3], [4]], 9)
+    assert batch.ids.tolist() == [[1, 2, 3], [4, 9, 9]]
+    assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_rows_come_in_the_order_of_the_texts_and_identical_texts_once(tokenizer):
+    seen, told = [], []
+
+    def lengths(batch):
+        seen.append(len(batch.ids))
+        mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
+        return mask.sum(1, keepdim=True).float()
+
+    mapper = TextMapper(tokenizer, 32, 1)
+    texts = ["the a", "the", "the a", "the a of", "the"]
+    rows = mapper(texts, lengths, on_progress=lambda done, total: told.append((done, total)))
+    assert rows[:, 0].tolist() == [4, 3, 4, 5, 3]
+    assert sum(seen) == 3
+    assert told[-1] == (3, 3)
+    assert mapper([], lengths).shape == (0, 1)
+    with pytest.raises(Cancelled, match="of 3 texts"):
+        mapper(texts, lengths, should_stop=lambda: True)

@@ -1,0 +1,115 @@
+"""The kinds of encoder that can be used, by their concrete classes, and how they are loaded.
+
+Never Auto*: a configuration cannot talk this program into loading something else.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    BertTokenizer,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    RobertaModel,
+    RobertaTokenizer,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaModel,
+    XLMRobertaTokenizer,
+)
+
+from trainer.errors import BaseModelError
+from trainer.model_files import one_line
+from trainer.quiet import quiet_transformers
+
+
+@dataclass(frozen=True)
+class Family:
+    """The concrete classes of one kind of encoder."""
+
+    config: Any
+    encoder: Any
+    classifier: Any
+    tokenizer: Any
+
+
+FAMILIES = {
+    "bert": Family(BertConfig, BertModel, BertForSequenceClassification, BertTokenizer),
+    "roberta": Family(
+        RobertaConfig, RobertaModel, RobertaForSequenceClassification, RobertaTokenizer
+    ),
+    "xlm-roberta": Family(
+        XLMRobertaConfig,
+        XLMRobertaModel,
+        XLMRobertaForSequenceClassification,
+        XLMRobertaTokenizer,
+    ),
+}
+
+
+def load_encoder(
+    directory: Path,
+    config: dict[str, Any],
+    *,
+    dropout: float | None = None,
+    attention: str = "sdpa",
+    complete: bool = False,
+) -> torch.nn.Module:
+    """The encoder with its weights, float32, in evaluation mode.
+
+    attention: sdpa, or eager, whose backward pass is the faster one on a processor.
+    complete: no weight may be missing or left over; else a pooler may be new, a head left over.
+    Raises BaseModelError.
+    """
+    family = FAMILIES[config["model_type"]]
+    settings = encoder_config(config, dropout=dropout)
+    with quiet_transformers():
+        try:
+            model, report = family.encoder.from_pretrained(
+                str(directory),
+                config=settings,
+                attn_implementation=attention,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise BaseModelError(f"{directory.name} does not load: {one_line(error)}") from error
+    odd = {key for key in report["missing_keys"] if complete or not key.startswith("pooler.")}
+    odd |= {str(key) for key in report["mismatched_keys"]}
+    odd |= set(report["unexpected_keys"]) if complete else set()
+    if odd:
+        raise BaseModelError(
+            f"the weights in {directory.name} do not fit its config.json: "
+            f"{', '.join(sorted(odd)[:3])}; its files do not belong together"
+        )
+    encoder: torch.nn.Module = model.eval()
+    return encoder
+
+
+def encoder_config(config: dict[str, Any], *, dropout: float | None = None) -> Any:
+    """The configuration object of a checked `config`, with the encoder's dropout set if given."""
+    values = {key: value for key, value in config.items() if key != "_name_or_path"}
+    if dropout is not None:
+        values |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    return FAMILIES[config["model_type"]].config(**values)
+
+
+def load_tokenizer(directory: Path, config: dict[str, Any]) -> Any:
+    """The tokenizer of a checked model directory."""
+    with quiet_transformers():
+        try:
+            return FAMILIES[config["model_type"]].tokenizer.from_pretrained(
+                str(directory), local_files_only=True, trust_remote_code=False
+            )
+        except Exception as error:  # the Rust tokenizer raises bare Exception
+            raise BaseModelError(
+                f"the tokenizer in {directory.name} does not load: {one_line(error)}"
+            ) from error
