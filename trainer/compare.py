@@ -100,16 +100,9 @@ def compare(
         accuracy=float(new_scores.accuracy - old_scores.accuracy),
         accuracy_interval=percentile_interval(new_drawn.accuracy - old_drawn.accuracy),
     )
-    recalls = new_drawn.recall - old_drawn.recall
-    per_label = {
-        label: _label_change(
-            int(new_scores.support[place]),
-            float(old_scores.recall[place]),
-            float(new_scores.recall[place]),
-            recalls[:, place],
-        )
-        for place, label in enumerate(label_map)
-    }
+    per_label = _label_changes(
+        old_scores, new_scores, new_drawn.recall - old_drawn.recall, label_map
+    )
     reasons = _reasons(difference, per_label)
     return Comparison(
         n=len(indexes),
@@ -174,13 +167,23 @@ def _paired(
     return scored(new), scored(old), resampled(truth_new), resampled(truth_old)
 
 
-def _label_change(
-    support: int, old_recall: float, new_recall: float, drawn: NDArray[np.float64]
-) -> LabelChange:
-    if support == 0:
-        return LabelChange(0, None, None, None, None)
-    change = new_recall - old_recall
-    return LabelChange(support, old_recall, new_recall, change, percentile_interval(drawn))
+def _label_changes(
+    old: ConfusionScores,
+    new: ConfusionScores,
+    drawn: NDArray[np.float64],
+    label_map: Sequence[str],
+) -> dict[str, LabelChange]:
+    """Return each label's recall under both; drawn (R, K): resampled changes."""
+    changes = {}
+    for place, label in enumerate(label_map):
+        support = int(new.support[place])
+        if support == 0:
+            changes[label] = LabelChange(0, None, None, None, None)
+            continue
+        before, after = float(old.recall[place]), float(new.recall[place])
+        interval = percentile_interval(drawn[:, place])
+        changes[label] = LabelChange(support, before, after, after - before, interval)
+    return changes
 
 
 def _reasons(difference: Difference, per_label: dict[str, LabelChange]) -> list[str]:

@@ -171,16 +171,7 @@ def evaluate(
         log_loss=log_loss(table, indexes),
         ece=expected_calibration_error(bins),
         labels=list(label_map),
-        per_class={
-            label: LabelScores(
-                precision=_plain(scores.precision[place]),
-                recall=_plain(scores.recall[place]),
-                f1=_plain(scores.f1[place]),
-                support=int(scores.support[place]),
-                recall_interval=recalls[place],
-            )
-            for place, label in enumerate(label_map)
-        },
+        per_class=_per_label(scores, label_map, recalls),
         confusion=confusion.tolist(),
         reliability=bins,
         intervals=intervals,
@@ -188,6 +179,21 @@ def evaluate(
         split=split,
         split_method=split_method,
     )
+
+
+def _per_label(
+    scores: ConfusionScores, label_map: Sequence[str], recalls: list[Interval | None]
+) -> dict[str, LabelScores]:
+    return {
+        label: LabelScores(
+            precision=_plain(scores.precision[place]),
+            recall=_plain(scores.recall[place]),
+            f1=_plain(scores.f1[place]),
+            support=int(scores.support[place]),
+            recall_interval=recalls[place],
+        )
+        for place, label in enumerate(label_map)
+    }
 
 
 def _plain(value: float) -> float | None:
