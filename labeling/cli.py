@@ -141,9 +141,10 @@ class Progress:
         if moment - self._last < 2 or not total:
             return
         self._last = moment
+        shown = ".1f" if self._scale < 1 else ".0f"
         left = (moment - self._started) * (total - done) / max(done, 1)
         _say(
-            f"{done / total:4.0%}  {done * self._scale:,.0f} of {total * self._scale:,.0f} "
+            f"{done / total:4.0%}  {done * self._scale:,{shown}} of {total * self._scale:,{shown}} "
             f"{self._unit}, about {left:.0f} s left{f' ({message})' if message else ''}"
         )
 
@@ -208,6 +209,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_project(_command(commands, "prelabel", _prelabel, "let the current model suggest labels"))
     _add_project(_command(commands, "status", _status, "show where a project stands"))
 
+    _add_export(commands)
+    return parser
+
+
+def _add_export(commands: Any) -> None:
     take = _command(commands, "export", _export, "write tweets and labels to a file")
     take.add_argument("file", type=Path, metavar="FILE", help="the file to write or replace")
     _add_project(take)
@@ -221,7 +227,6 @@ def _parser() -> argparse.ArgumentParser:
     take.add_argument(
         "--raw", action="store_true", help="do not protect texts that begin like a formula"
     )
-    return parser
 
 
 def _command(

@@ -87,17 +87,23 @@ def export(
     if on_progress is not None:
         on_progress(total, total)
     detail = {"rows": count, "which": rows, "format": format, "raw": raw}
+    _audit(engine, project_id, path.name, detail, annotator_id)
+    return ExportReport(count, str(path))
+
+
+def _audit(
+    engine: Engine, project_id: int, subject: str, detail: dict[str, Any], annotator_id: int | None
+) -> None:
     with writing(engine) as session:
         session.add(
             AuditEntry(
                 project_id=project_id,
                 annotator_id=annotator_id,
                 action="export",
-                subject=path.name,
+                subject=subject,
                 detail=detail,
             )
         )
-    return ExportReport(count, str(path))
 
 
 def header_of(project: Project) -> list[str]:
