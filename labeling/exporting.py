@@ -106,11 +106,6 @@ def _audit(
         )
 
 
-def header_of(project: Project) -> list[str]:
-    """Return the columns of an export: those of the data set, then where each label is from."""
-    return [*_source_columns(project)["header"], *PROVENANCE]
-
-
 def _source_columns(project: Project) -> dict[str, Any]:
     return project.source_columns or _TEMPLATE_FREE
 
