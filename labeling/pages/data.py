@@ -4,8 +4,8 @@ import streamlit as st
 
 from db import projects
 from db.sessions import reading
-from labeling import status
-from labeling.pages.parts import context, imports, resources, tweets, upload
+from labeling import prelabel, status
+from labeling.pages.parts import context, errors, imports, jobs, resources, tweets, upload
 from labeling.pages.parts.wording import counted, percent
 
 VIEWS = ["Tweets", "Bring in a file"]
@@ -34,6 +34,9 @@ def main() -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
+    working = importing or jobs.model_work(page.project_id)
+    if state.current_model is None and not working and page.may("prelabel"):
+        _offer_prelabelling(page)
     if view == VIEWS[1]:
         imports.outcome(page)
         if not importing:
@@ -41,6 +44,15 @@ def main() -> None:
         imports.files(page)
     else:
         tweets.draw(page)
+
+
+def _offer_prelabelling(page: context.PageContext) -> None:
+    if st.button("Pre-label the tweets", type="primary", icon=":material/model_training:"):
+        with errors.shown():
+            prelabel.ensure_classifier(
+                resources.engine(), resources.settings(), page.project_id, retry=True
+            )
+            st.rerun()
 
 
 def sentence(state: status.Status) -> str:

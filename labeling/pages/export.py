@@ -27,6 +27,7 @@ def main() -> None:
         )
     gold = sum(state.gold.values())
     counts = {"gold": gold, "predicted": None, "all": state.tweets}
+    first_line = st.empty()
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     rows = row.segmented_control(
         "Rows",
@@ -50,7 +51,7 @@ def main() -> None:
         help="Without it, a text that a spreadsheet would run as a formula gets an apostrophe in "
         "front; bringing the file in again takes it away.",
     )
-    st.text(_what(counts[rows], rows, state.gold))
+    first_line.text(_what(counts[rows], rows, state.gold))
     allowed = page.may("export")
     if not allowed:
         st.info("Exporting takes an admin.", icon=":material/lock:")

@@ -30,6 +30,9 @@ def main() -> None:
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
         known = models.list_versions(project, session=session)
+    working = jobs.model_work(page.project_id)
+    if not known and working:
+        return
     if not known:
         st.info(
             "No model version yet. The first one is made as soon as tweets are brought in.",
@@ -39,9 +42,6 @@ def main() -> None:
         return
     current = next((row for row in known if row.state == "current"), None)
     st.text(_sentence(known, current))
-    job = jobs.newest(page.project_id, "prelabel")
-    if job is not None and (job.open or job.state != "succeeded"):
-        jobs.watch(job.id)
     st.dataframe(
         versions.table(known),
         height=tables.height(len(known), 6),

@@ -130,3 +130,14 @@ def test_annotators_see_tweets_but_bring_nothing_in(project: int, open_page: Ope
     at = open_page("data", person="Ben", data_view="Bring in a file")
     assert "takes an admin" in words(at)
     assert not at.file_uploader
+
+
+def test_tweets_without_a_classifier_can_be_pre_labelled(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("data")
+    next(button for button in at.button if button.label == "Pre-label the tweets").click().run()
+    assert not at.exception
+    with reading(engine) as session:
+        assert jobs.recent_jobs(project, session=session, kind="train")
+    assert "could not be started" in at.error[0].value

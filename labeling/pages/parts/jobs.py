@@ -97,6 +97,20 @@ def watch(job_id: int) -> JobView:
     return job
 
 
+def model_work(project_id: int) -> bool:
+    """Draw what a model is doing for the project just now; return whether anything is drawn.
+
+    The newest training or pre-labelling, live while it is open, with its reason if it failed.
+    """
+    found = [newest(project_id, kind) for kind in ("train", "prelabel")]
+    known = sorted((job for job in found if job is not None), key=lambda job: (job.open, job.id))
+    if not known or known[-1].state == "succeeded":
+        return False
+    with errors.shown():
+        watch(known[-1].id)
+    return True
+
+
 def refreshed(job_id: int) -> JobView:
     """Return a job anew; one that waits or was lost is started or marked interrupted first."""
     job = load(job_id)

@@ -89,8 +89,12 @@ def _signed(bounds: Sequence[float] | None) -> str:
 
 def _changes(title: str, ids: list[int]) -> None:
     with reading(resources.engine()) as session:
-        query = select(Tweet.external_id, Tweet.text).where(Tweet.id.in_(ids[:SHOWN_CHANGES]))
-        rows = [{"Id": found.external_id, "Tweet": found.text} for found in session.execute(query)]
+        query = select(Tweet.id, Tweet.external_id, Tweet.text).where(
+            Tweet.id.in_(ids[:SHOWN_CHANGES])
+        )
+        found = {row.id: row for row in session.execute(query)}
+    # In the order given: what the candidate is surest of comes first.
+    rows = [{"Tweet": found[i].text, "Id": found[i].external_id} for i in ids if i in found]
     st.caption(f"{title}, {len(rows)} of {len(ids)} shown")
     st.dataframe(
         pd.DataFrame(rows, columns=["Tweet", "Id"]),
