@@ -90,7 +90,7 @@ def test_edited_labels_keep_their_rows_and_missing_ones_are_retired(
             ("9", "New"),
         ]
         assert after[0].id == ids["1"]
-        retired = [label for label in labels_of(project, session=session, active=False)]
+        retired = labels_of(project, session=session, active=False)
         assert {label.value for label in retired} == {"-1", "0", "1", "2", "9"}
 
 
