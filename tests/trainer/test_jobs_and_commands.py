@@ -1,0 +1,244 @@
+"""The trainer through its real processes: jobs, the commands, a kill and a resume."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from db import jobs
+from db.engine import make_engine
+from db.predictions import count_predictions, count_unpredicted
+from db.projects import current_model, get_project, settings_of
+from db.runs import epochs_of
+from db.schema import Job, ModelVersion, Run
+from db.sessions import reading, writing
+from db.settings import Settings
+from trainer.job import start_due, submit
+
+ROOT = Path(__file__).parent.parent.parent
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+TONES = {
+    "-1": "a hoax and a scam number",
+    "0": "what is the plan question",
+    "1": "we must act now crisis",
+    "2": "report published today study",
+}
+
+
+class Installation:
+    """A data directory, its store, and the commands run on it."""
+
+    def __init__(self, data: Path, base_model: Path) -> None:
+        self.data = data
+        self.settings = Settings(data, f"sqlite:///{data / 'relabel.db'}", "local")
+        self.base_model = str(base_model)
+        self.engine: Engine = make_engine(self.settings.database_url)
+
+    def command(self, *arguments: str, code: int = 0) -> dict[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "RELABEL_DATA": str(self.data), "RELABEL_DATABASE_URL": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        if code:
+            assert done.stdout == ""
+            return {"message": done.stderr.strip().splitlines()[-1]}
+        return json.loads(done.stdout) if "--json" in arguments else {}
+
+    def wait(self, job_id: int, *states: str) -> Job:
+        for _ in range(1200):
+            start_due(self.engine, self.settings)
+            with reading(self.engine) as session:
+                job = jobs.get_job(job_id, session=session)
+                if job.state in states:
+                    return job
+            time.sleep(0.1)
+        log = (self.data / str(job.log)).read_text() if job.log else ""
+        raise AssertionError(f"job {job_id} is {job.state}, {job.error}\n{log}")
+
+
+def write_tweets(path: Path, count: int, *, labelled: bool, first: int) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["sentiment", "message", "tweetid"])
+        for number in range(count):
+            value = list(TONES)[number % 4]
+            text = f"{TONES[value]} {first + number} about climate"
+            writer.writerow([value if labelled else "", text, str(10**18 + first + number)])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path):
+    data = tmp_path_factory.mktemp("installation")
+    made = Installation(data, tiny_bert)
+    write_tweets(data / "labelled.csv", 160, labelled=True, first=0)
+    write_tweets(data / "open.csv", 60, labelled=False, first=1000)
+    made.command("labeling", "create", "climate", "--json")
+    with writing(made.engine) as session:
+        project = get_project("climate", session=session)
+        chosen = settings_of(project).to_json()
+        project.settings = {**chosen, "base_model": made.base_model}
+    made.command("labeling", "import", str(data / "open.csv"), "--project", "climate", "--json")
+    yield made
+    made.engine.dispose()
+
+
+def the_current(place: Installation) -> tuple[int, str, int]:
+    with reading(place.engine) as session:
+        project = get_project("climate", session=session)
+        current = current_model(project, session=session)
+        assert current is not None
+        assert count_unpredicted(project.id, current.id, session=session) == 0
+        return current.number, current.kind, count_predictions(current.id, session=session)
+
+
+def test_there_is_a_guess_from_the_first_tweet_and_a_probe_once_there_are_labels(
+    place: Installation,
+) -> None:
+    first = place.command("labeling", "prelabel", "--project", "climate", "--json")
+    assert first["predicted"] == 60
+    assert the_current(place) == (1, "zero_shot", 60)
+    labelled = str(place.data / "labelled.csv")
+    place.command("labeling", "import", labelled, "--project", "climate", "--json")
+    again = place.command("labeling", "prelabel", "--project", "climate", "--json")
+    assert again["predicted"] == 60
+    assert the_current(place) == (2, "probe", 60)
+    nothing = place.command("labeling", "prelabel", "--project", "climate", "--json")
+    assert nothing["predicted"] == 0
+
+
+def test_a_run_makes_a_candidate_which_can_be_promoted_and_rolled_back(
+    place: Installation,
+) -> None:
+    run = place.command(
+        *("trainer", "run", "--project", "climate", "--epochs", "2", "--seed", "3", "--json")
+    )
+    assert run["state"] == "candidate"
+    assert set(run["metrics"]) == {"validation", "test"}
+    for key in ("n", "accuracy", "macro_f1", "weighted_f1", "per_class", "confusion", "ece"):
+        assert key in run["metrics"]["validation"]
+    assert run["tweets_per_second"] > 0
+    with reading(place.engine) as session:
+        assert len(epochs_of(int(str(run["run"])), session=session)) == 2
+        version = session.scalars(
+            select(ModelVersion).where(ModelVersion.number == run["version"])
+        ).one()
+        assert version.comparison is not None
+        assert version.comparison["version"] == 2
+    listed = place.command("trainer", "models", "--project", "climate", "--json")
+    assert [(row["version"], row["state"]) for row in listed["versions"]] == [
+        (3, "candidate"),
+        (2, "current"),
+        (1, "retired"),
+    ]
+    promoted = place.command("trainer", "promote", "--project", "climate", "3", "--json")
+    place.wait(int(str(promoted["job"])), "succeeded")
+    assert the_current(place) == (3, "fine_tuned", 60)
+    back = place.command("trainer", "promote", "--project", "climate", "2", "--json")
+    assert the_current(place) == (2, "probe", 60), "the predictions are still there"
+    place.wait(int(str(back["job"])), "succeeded")
+
+
+def test_any_labelled_file_can_be_scored_predicted_and_the_model_taken_away(
+    place: Installation, tmp_path: Path
+) -> None:
+    labelled, out, folder = place.data / "labelled.csv", tmp_path / "out.csv", tmp_path / "model"
+    options = ("--project", "climate", "--model", "2", "--json")
+    scores = place.command(
+        *("trainer", "evaluate", str(labelled), "--text-column", "message"),
+        *("--label-column", "sentiment", *options),
+    )
+    assert scores["n"] == 160
+    place.command("trainer", "predict", str(labelled), str(out), *options)
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 160
+    assert {"label", "confidence", "probability_-1", "probability_2"} <= set(rows[0])
+    agree = sum(row["label"] == row["sentiment"] for row in rows) / 160
+    assert agree == pytest.approx(scores["accuracy"])
+    place.command("trainer", "package", str(folder), *options)
+    code = (
+        "import sys, json, warnings; warnings.simplefilter('ignore');"
+        "from transformers import AutoModelForSequenceClassification as M, AutoTokenizer as T;"
+        "m = M.from_pretrained(sys.argv[1]).eval(); t = T.from_pretrained(sys.argv[1]);"
+        "print(json.dumps(m(**t([sys.argv[2]], return_tensors='pt')).logits.softmax(-1).tolist()))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, str(folder), rows[0]["message"]],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    ours = [float(rows[0][f"probability_{value}"]) for value in ("-1", "0", "1", "2")]
+    assert json.loads(loaded.stdout)[0] == pytest.approx(ours, abs=2e-3)
+
+
+def test_refusals_are_one_line_with_the_next_step(place: Installation) -> None:
+    assert "there are: 'climate'" in str(
+        place.command("trainer", "models", "--project", "nowhere", code=1)["message"]
+    )
+    assert "versions: " in str(
+        place.command("trainer", "promote", "--project", "climate", "99", code=1)["message"]
+    )
+    for wrong in (("run",), ("promote", "--project", "climate", "x"), ("dance",)):
+        place.command("trainer", *wrong, code=2)
+    place.command("trainer", "run", "--project", "climate", "--epochs", "0", code=1)
+
+
+def start_long_run(place: Installation) -> int:
+    config = {"epochs": 60, "base_model": place.base_model, "batch_size": 4, "seed": 5}
+    job_id = submit(place.engine, place.settings, 1, "train", {"config": config})
+    for _ in range(600):
+        with reading(place.engine) as session:
+            run = session.scalars(select(Run).where(Run.job_id == job_id)).one_or_none()
+            if run is not None and len(epochs_of(run.id, session=session)) >= 1:
+                return job_id
+            assert jobs.get_job(job_id, session=session).state in {"queued", "running"}
+        time.sleep(0.1)
+    raise AssertionError("the training never validated")
+
+
+def test_a_killed_training_harms_nothing_and_resumes(place: Installation) -> None:
+    before = the_current(place)
+    job_id = start_long_run(place)
+    with reading(place.engine) as session:
+        pid = jobs.get_job(job_id, session=session).pid
+        versions = session.scalar(select(func.count()).select_from(ModelVersion))
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    job = place.wait(job_id, "interrupted")
+    assert "stopped unexpectedly" in job.message
+    assert the_current(place) == before
+    with writing(place.engine) as session:
+        jobs.requeue(job_id, session=session)
+    start_due(place.engine, place.settings)
+    for _ in range(600):  # resumed: it runs again under the same run
+        with reading(place.engine) as session:
+            job = jobs.get_job(job_id, session=session)
+            if job.state == "running" and job.pid not in {None, pid} and job.done > 0:
+                break
+        time.sleep(0.1)
+    with writing(place.engine) as session:
+        assert jobs.request_cancel(job_id, session=session) == "running"
+    ended = place.wait(job_id, "cancelled", "succeeded")
+    assert ended.attempt == 2
+    with reading(place.engine) as session:
+        runs = session.scalars(select(Run).where(Run.job_id == job_id)).all()
+        assert len(runs) == 1
+        after = session.scalar(select(func.count()).select_from(ModelVersion))
+    assert after == versions + 1, "a cancelled training keeps its best epoch as a candidate"
+    assert the_current(place) == before
