@@ -34,7 +34,7 @@ def main() -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    working = importing or jobs.model_work(page.project_id)
+    working = importing or jobs.model_work(page.project_id, failures=state.current_model is None)
     if state.current_model is None and not working and page.may("prelabel"):
         _offer_prelabelling(page)
     if view == VIEWS[1]:

@@ -30,7 +30,7 @@ def main() -> None:
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
         known = models.list_versions(project, session=session)
-    working = jobs.model_work(page.project_id)
+    working = jobs.model_work(page.project_id, failures=True)
     if not known and working:
         return
     if not known:

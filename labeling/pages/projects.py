@@ -56,7 +56,7 @@ def _list(existing: dict[int, str]) -> None:
                 reviewed = f"{state.reviewed:,} reviewed by a person"
                 st.caption(f"{counted(state.tweets, 'tweet')} · {reviewed}")
             if number == current:
-                st.badge("open", color="primary")
+                st.badge("open", color="gray")
             elif st.button(f"Open {plain(name)}", key=f"projects_open_{number}"):
                 context.choose_project(number, name)
                 st.switch_page("labeling/pages/label.py")

@@ -97,14 +97,17 @@ def watch(job_id: int) -> JobView:
     return job
 
 
-def model_work(project_id: int) -> bool:
+def model_work(project_id: int, *, failures: bool) -> bool:
     """Draw what a model is doing for the project just now; return whether anything is drawn.
 
-    The newest training or pre-labelling, live while it is open, with its reason if it failed.
+    The newest training or pre-labelling, live while it is open; with `failures`, also why it
+    ended if that was not what somebody wanted.
     """
     found = [newest(project_id, kind) for kind in ("train", "prelabel")]
     known = sorted((job for job in found if job is not None), key=lambda job: (job.open, job.id))
-    if not known or known[-1].state == "succeeded":
+    if not known or not (
+        known[-1].open or (failures and known[-1].state in {"failed", "interrupted"})
+    ):
         return False
     with errors.shown():
         watch(known[-1].id)
