@@ -59,7 +59,7 @@ def train_probe(
                 pooling=reading_of(config),
                 cache=cache,
                 should_stop=callbacks.should_stop,
-            ).reshape(len(chosen), encoder.width),
+            ),
             targets=np.asarray(label_indices(chosen, label_map), dtype=np.int64),
             groups=np.asarray([example.group for example in chosen], dtype=np.int64),
             weights=np.asarray([example.weight for example in chosen], dtype=np.float32),

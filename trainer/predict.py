@@ -193,7 +193,7 @@ def embeddings(
     limit = longest_allowed(encoder.base.config, max_length)
     precision = "bf16" if next(encoder.model.parameters()).dtype == torch.bfloat16 else "fp32"
     space = EmbeddingSpace(encoder.sha256, pooling, limit, precision, encoder.width)
-    return embed_cached(
+    vectors = embed_cached(
         texts,
         lambda chunk: encoder.embed(
             chunk, max_length=limit, pooling=pooling, should_stop=should_stop
@@ -202,6 +202,7 @@ def embeddings(
         on_progress=on_progress,
         should_stop=should_stop,
     )
+    return vectors.reshape(len(texts), encoder.width)
 
 
 def facts_to_json(facts: ClassifierFacts) -> dict[str, Any]:

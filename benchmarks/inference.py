@@ -1,0 +1,141 @@
+"""Prediction speed: ours against a plain transformers loop, for a fine-tuned model and a probe.
+
+    python -m benchmarks.inference DATA.csv [--limit 2000] [--threads 2] [--out FILE]
+
+The arms take turns within one run: ours in bfloat16 and float32 (like lengths together,
+identical texts once), a cold and a warm embedding cache, and the notebook's way (batches of 64,
+every tweet padded to 64, float32). Prints one JSON object, with how far bfloat16 moves a
+probability. The head is trained for one epoch on a part of the data first.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.corpus import read_examples
+from benchmarks.turns import Arm, Turns
+from trainer.artifacts import publish
+from trainer.config import TrainConfig
+from trainer.data import of_split
+from trainer.precision import gains_from_bf16
+from trainer.predict import Classifier, load_classifier
+from trainer.train import train
+
+TRAINED_ON = 800
+Array = np.ndarray[Any, Any]
+
+
+def by_turns(
+    classifier: Classifier, texts: list[str], cache: Path | None
+) -> Callable[[Arm], Array]:
+    """Our own prediction of all texts, handing the turn on between batches."""
+
+    def work(arm: Arm) -> Array:
+        arm.start_clock()
+        told = 0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal told
+            arm.step(done - told)
+            told = done
+
+        probabilities = classifier.probabilities(texts, on_progress=progress, cache=cache)
+        arm.step(len(texts) - told)  # identical texts, and what the cache held, cost nothing
+        arm.stop_clock()
+        return probabilities
+
+    return work
+
+
+def padded(classifier: Classifier, texts: list[str]) -> Callable[[Arm], Array]:
+    """Batches of 64 as they come, padded to 64 tokens, float32."""
+
+    def work(arm: Arm) -> Array:
+        encoder, tokenizer = classifier.parts()
+        rows = []
+        arm.start_clock()
+        for start in range(0, len(texts), 64):
+            batch = tokenizer(
+                texts[start : start + 64],
+                padding="max_length",
+                truncation=True,
+                max_length=64,
+                return_tensors="pt",
+            )
+            with torch.no_grad():
+                rows.append(encoder(**batch).last_hidden_state[:, 0].float().numpy())
+            arm.step(len(texts[start : start + 64]))
+        arm.stop_clock()
+        return np.concatenate(rows)
+
+    return work
+
+
+def main() -> None:
+    """Train briefly, then let the arms predict by turns."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--text-column", default="message")
+    parser.add_argument("--label-column", default="sentiment")
+    parser.add_argument("--limit", type=int, default=2000, help="tweets to predict")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--turn", type=int, default=256, help="tweets an arm holds the turn for")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    examples, labels = read_examples(
+        arguments.data,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        limit=arguments.limit,
+    )
+    texts = [example.text for example in examples]
+    small = of_split(examples, "train")[:TRAINED_ON] + of_split(examples, "validation")[:200]
+    with tempfile.TemporaryDirectory() as folder:
+        root, cache = Path(folder), Path(folder) / "cache"
+
+        def published(kind: str, precision: str) -> Classifier:
+            config = TrainConfig(kind=kind, epochs=1)
+            trained = train(small, labels, config, work=root / kind, cache=root / "other")
+            return load_classifier(
+                publish(root / "models", trained.write, {}).directory, precision=precision
+            )
+
+        quick, exact = published("fine_tuned", "auto"), published("fine_tuned", "fp32")
+        probe = published("probe", "auto")
+        arms = [
+            Arm("fine_tuned", by_turns(quick, texts, None)),
+            Arm("fine_tuned_fp32", by_turns(exact, texts, None)),
+            Arm("notebook", padded(exact, texts)),
+            Arm("probe_cold", by_turns(probe, texts, cache)),
+        ]
+        Turns(arms, tweets=arguments.turn).run()
+        warm = Arm("probe_warm", by_turns(probe, texts, cache))
+        Turns([warm], tweets=len(texts)).run()
+    moved = np.abs(arms[0].result - arms[1].result)
+    report = {
+        "texts": len(texts),
+        "distinct_texts": len(set(texts)),
+        "threads": torch.get_num_threads(),
+        "gains_from_bf16": gains_from_bf16(),
+        "largest_move_by_bf16": float(moved.max()),
+        "labels_changed_by_bf16": int((arms[0].result.argmax(1) != arms[1].result.argmax(1)).sum()),
+        "arms": {arm.name: arm.to_json() for arm in [*arms, warm]},
+    }
+    text = json.dumps(report, indent=1)
+    if arguments.out:
+        arguments.out.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
