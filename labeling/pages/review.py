@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _sentence(counts: dict[str, int]) -> str:
-    waiting = [f"{number:,} {WORDS[reason]}" for reason, number in counts.items() if number]
+    waiting = [f"{WORDS[reason]} ({number:,})" for reason, number in counts.items() if number]
     return f"Waiting for a decision: {', '.join(waiting)}." if waiting else "Nothing to decide."
 
 
@@ -83,7 +83,7 @@ def _queue(
         _walk(place, len(items))
     with right:
         st.subheader("Guidelines")
-        with st.container(height=460, border=True):
+        with st.container(border=True):
             st.markdown(guidelines or "No guidelines yet.")
 
 
@@ -91,7 +91,7 @@ def _item(item: review.ReviewItem, labels: LabelSet) -> None:
     why = ", ".join(WORDS[reason] for reason in item.why)
     group = f" · stands for {counted(item.group_size, 'tweet')}" if item.group_size > 1 else ""
     st.caption(plain(f"{why}{group} · {item.split} · id {item.external_id}"))
-    with st.container(key="big_text_review", border=True, height=165):
+    with st.container(key="big_text_review", border=True):
         st.text(item.text)
     row = st.container(horizontal=True, gap="small")
     for answer in item.answers:

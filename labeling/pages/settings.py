@@ -128,7 +128,7 @@ def _guidelines(page: context.PageContext) -> None:
                 _saved("Guidelines saved.")
     with right:
         st.caption("As people will read them")
-        with st.container(border=True, height=420):
+        with st.container(border=True):
             st.markdown(text or "No guidelines yet.")
 
 

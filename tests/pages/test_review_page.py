@@ -27,7 +27,7 @@ def disputed(project: int, engine: Engine) -> int:
 def test_a_disagreement_shows_the_tweet_and_who_said_what(disputed: int, open_page: Opener) -> None:
     at = open_page("review")
     assert not at.exception
-    assert "1 people disagree" in words(at)
+    assert "people disagree (1)" in words(at)
     assert "Ada: Pro" in words(at)
     assert "Ben: Anti" in words(at)
 

@@ -1,6 +1,7 @@
 """Charts. Label colours are for labels; everything else is the one accent or grey.
 
 Each chart takes plain values and returns an altair chart; the theme's colours are Streamlit's.
+aria=False: marks that may still be empty; the page gives each chart a text of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -100,8 +101,10 @@ def losses(
         ),
         tooltip=[alt.Tooltip("epoch", format=".2f"), alt.Tooltip("loss", format=".3f"), "curve"],
     )
-    lines = base.mark_line(strokeWidth=2)
-    points = base.transform_filter(alt.datum.curve == "validation").mark_point(filled=True, size=45)
+    lines = base.mark_line(strokeWidth=2, aria=False)
+    points = base.transform_filter(alt.datum.curve == "validation").mark_point(
+        filled=True, size=45, aria=False
+    )
     return (lines + points).properties(height=240)
 
 
@@ -123,8 +126,8 @@ def macro_f1(
         y=alt.Y("macro-F1:Q", title="macro-F1 (validation)", scale=alt.Scale(domain=[0, 1])),
         tooltip=[alt.Tooltip("epoch", format=".2f"), alt.Tooltip("macro-F1", format=".3f")],
     )
-    chart = base.mark_line(color=accent(), strokeWidth=2) + base.mark_point(
-        color=accent(), filled=True, size=45
+    chart = base.mark_line(color=accent(), strokeWidth=2, aria=False) + base.mark_point(
+        color=accent(), filled=True, size=45, aria=False
     )
     if current is not None:
         level = alt.Chart(pd.DataFrame([{"y": current, "name": f"version {number}, current"}]))

@@ -31,6 +31,7 @@ _CSS = """
 }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 .stText { overflow-wrap: anywhere; }
+[class*="st-key-big_text"] { min-height: 10rem; }
 [class*="st-key-big_text"] .stText { font-size: 1.35rem; line-height: 1.5; max-width: 65ch; }
 @media (max-width: 40rem) {
   .stMainBlockContainer { padding: 4.5rem 1rem 3rem; }
