@@ -44,8 +44,10 @@ def sign_in(page: Page) -> None:
 
 
 def create(page: Page) -> None:
-    page.get_by_label("Name").fill("climate")
+    page.get_by_label("Name", exact=True).fill("climate")
+    page.get_by_label("Name", exact=True).press("Enter")
     page.get_by_role("button", name="Create the project").click()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible(timeout=20_000)
 
 
 def bring_in(page: Page) -> None:
