@@ -77,8 +77,8 @@ def padded(classifier: Classifier, texts: list[str]) -> Callable[[Arm], Array]:
     return work
 
 
-def main() -> None:
-    """Train briefly, then let the arms predict by turns."""
+def settings() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -89,7 +89,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--turn", type=int, default=256, help="tweets an arm holds the turn for")
     parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train briefly, then let the arms predict by turns."""
+    arguments = settings()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     examples, labels = read_examples(

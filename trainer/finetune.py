@@ -89,12 +89,12 @@ def fine_tune(
         network.encoder.to(torch.bfloat16)
     network.to(device())
     data = TrainingSet(
-        ids=tokenise(tokenizer, [example.text for example in training], limit),
+        ids=tokenise(tokenizer, [e.text for e in training], limit),
         targets=torch.tensor(label_indices(training, label_map)),
         weights=loss_weights(training, label_map, config),
         pad_id=tokenizer.pad_token_id,
     )
-    validation_ids = tokenise(tokenizer, [example.text for example in validation], limit)
+    validation_ids = tokenise(tokenizer, [e.text for e in validation], limit)
 
     @torch.inference_mode()
     def compute(batch: Batch) -> torch.Tensor:
@@ -107,28 +107,17 @@ def fine_tune(
         logits = run_over(validation_ids, compute, pad_id=data.pad_id, width=len(label_map))
         return score(logits, validation, label_map)
 
-    checkpoints = Checkpoints(
-        work / "checkpoints", fingerprint(config, base, [*training, *validation])
-    )
+    digest = fingerprint(config, base, [*training, *validation])
+    checkpoints = Checkpoints(work / "checkpoints", digest)
     fitted = Loop(
         network, data, config, validate=validate, checkpoints=checkpoints, callbacks=callbacks
     ).run()
     exact = _new_network(base, config, len(label_map)).eval()
     exact.load_state_dict(fitted.weights, strict=False)
-    facts = ClassifierFacts(
-        kind=config.kind,
-        label_map=label_map,
-        temperature=1.0,
-        base_model=config.base_model,
-        base_sha256=base.sha256,
-        reading=reading_of(config),
-        max_length=limit,
-        head=HeadShape.from_config(config, width=base.config["hidden_size"], labels=len(label_map)),
-        config=config.to_json(),
-    )
     quick = copy.deepcopy(exact)  # may be rounded; the exact one is written
     quick.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
     ready(quick, config.precision)
+    facts = _facts(base, label_map, config)
     classifier = Classifier(facts, quick.head, network=quick, tokenizer=tokenizer)
     return FineTuned(exact, base, classifier, fitted)
 
@@ -173,3 +162,17 @@ def _new_network(base: BaseModel, config: TrainConfig, labels: int) -> TextClass
     torch.manual_seed(config.seed)  # a pooler that the base model lacks is drawn at random
     encoder = load_encoder(base.directory, base.config, dropout=config.dropout, attention=attention)
     return build_classifier(encoder, config, labels)
+
+
+def _facts(base: BaseModel, label_map: list[str], config: TrainConfig) -> ClassifierFacts:
+    return ClassifierFacts(
+        kind=config.kind,
+        label_map=label_map,
+        temperature=1.0,
+        base_model=config.base_model,
+        base_sha256=base.sha256,
+        reading=reading_of(config),
+        max_length=longest_allowed(base.config, config.max_length),
+        head=HeadShape.from_config(config, width=base.config["hidden_size"], labels=len(label_map)),
+        config=config.to_json(),
+    )

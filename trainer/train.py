@@ -25,6 +25,7 @@ from trainer.frozen import Frozen, train_probe, train_zero_shot
 from trainer.metrics import Metrics, evaluate
 from trainer.predict import Classifier, facts_to_json
 
+JUDGED = ("validation", "test")
 SPLIT_METHOD = "drawn per duplicate group, stratified by label"
 
 
@@ -82,46 +83,28 @@ def train(
     BaseModelError, ArtifactError; Cancelled when stopped before there is anything to keep.
     """
     started = time.monotonic()
-    callbacks = callbacks or NullCallbacks()
-    label_map = [label.value for label in labels]
-    if config.kind == "zero_shot":
-        check_labels(examples, labels)
-    else:
-        check_trainable(examples, labels)
-    learned: FineTuned | Frozen
-    if config.kind == "fine_tuned":
-        learned = fine_tune(examples, label_map, config, work=work, callbacks=callbacks)
-    elif config.kind == "zero_shot":
-        learned = train_zero_shot(
-            examples, labels, config, texts=texts, cache=cache, callbacks=callbacks
-        )
-    else:
-        learned = train_probe(examples, label_map, config, cache=cache, callbacks=callbacks)
-    classifier, logits = learned.classifier, {}
-    for split in ("validation", "test"):
-        chosen = of_split(examples, split)
-        if chosen:
-            logits[split] = classifier.logits([example.text for example in chosen], cache=cache)
+    learned = _learn(examples, labels, config, work, cache, callbacks or NullCallbacks(), texts)
+    classifier, label_map = learned.classifier, learned.classifier.label_map
+    texts_of = {split: [e.text for e in of_split(examples, split)] for split in JUDGED}
+    logits = {
+        split: classifier.logits(chosen, cache=cache)
+        for split, chosen in texts_of.items()
+        if chosen
+    }
+    truth = label_indices(of_split(examples, "validation"), label_map)
     temperature = 1.0
-    if "validation" in logits:
-        truth = label_indices(of_split(examples, "validation"), label_map)
+    if truth:
         temperature = fit_temperature(logits["validation"], np.asarray(truth))
     classifier.facts = replace(classifier.facts, temperature=temperature)
-    metrics: dict[str, Metrics] = {}
-    predictions: dict[str, SplitPredictions] = {}
-    for split, values in logits.items():
-        chosen = of_split(examples, split)
-        probabilities = apply_temperature(values, temperature)
-        predictions[split] = SplitPredictions([e.tweet_id for e in chosen], probabilities)
-        metrics[split] = evaluate(
-            probabilities,
-            [example.label for example in chosen],
-            label_map,
-            groups=[example.group for example in chosen],
-            split=split,
-            split_method=split_method,
-            seed=config.seed,
-        )
+    ids = {split: [example.tweet_id for example in of_split(examples, split)] for split in logits}
+    predictions = {
+        split: SplitPredictions(ids[split], apply_temperature(values, temperature))
+        for split, values in logits.items()
+    }
+    metrics = {
+        split: _score(of_split(examples, split), answers, label_map, split, split_method, config)
+        for split, answers in predictions.items()
+    }
     return Trained(
         config=config,
         label_map=label_map,
@@ -134,4 +117,44 @@ def train(
         cancelled=learned.cancelled,
         classifier=classifier,
         write_weights=learned.write,
+    )
+
+
+def _learn(
+    examples: Sequence[Example],
+    labels: Sequence[LabelInfo],
+    config: TrainConfig,
+    work: Path,
+    cache: Path,
+    callbacks: Callbacks,
+    texts: Sequence[str],
+) -> FineTuned | Frozen:
+    if config.kind == "zero_shot":
+        check_labels(examples, labels)
+        return train_zero_shot(
+            examples, labels, config, texts=texts, cache=cache, callbacks=callbacks
+        )
+    check_trainable(examples, labels)
+    label_map = [label.value for label in labels]
+    if config.kind == "probe":
+        return train_probe(examples, label_map, config, cache=cache, callbacks=callbacks)
+    return fine_tune(examples, label_map, config, work=work, callbacks=callbacks)
+
+
+def _score(
+    examples: Sequence[Example],
+    answers: SplitPredictions,
+    label_map: list[str],
+    split: str,
+    split_method: str,
+    config: TrainConfig,
+) -> Metrics:
+    return evaluate(
+        answers.probabilities,
+        [example.label for example in examples],
+        label_map,
+        groups=[example.group for example in examples],
+        split=split,
+        split_method=split_method,
+        seed=config.seed,
     )
