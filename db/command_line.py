@@ -7,6 +7,7 @@ import argparse
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -24,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and where the help is; exit 2."""
-        sys.stderr.write(f"{self.prog}: {message} (see {self.prog} --help)\n")
+        sys.stderr.write(f"error: {message} (see {self.prog} --help)\n")
         sys.exit(2)
 
 
@@ -35,26 +36,41 @@ def say(message: str) -> None:
 
 
 class ProgressLine:
-    """Progress on stderr: one line rewritten on a terminal, a line a tenth elsewhere."""
+    """Progress on stderr: one line rewritten on a terminal, one every few seconds elsewhere.
 
-    def __init__(self) -> None:
-        self._last: object = None
+    unit: what is counted; scale: how much of the unit one step is.
+    """
+
+    def __init__(self, unit: str = "", *, scale: float = 1.0) -> None:
+        self._unit = unit
+        self._scale = scale
         self._terminal = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._shown = float("-inf")
 
-    def __call__(self, done: int, total: int, message: str) -> None:
+    def __call__(self, done: int, total: int, message: str = "") -> None:
         """Show `done` of `total`; total 0 means not known."""
-        share = done / total if total else 0.0
-        mark: object = (message, done) if self._terminal else (message[:20], int(share * 10))
-        if mark == self._last:
+        moment = time.monotonic()
+        if moment - self._shown < (0.2 if self._terminal else 5.0):
             return
-        self._last = mark
-        text = f"{message}  {done:,} of {total:,} ({share:.0%})" if total else message
+        self._shown = moment
+        text = " ".join(part for part in (message, self._counted(done, total, moment)) if part)
         sys.stderr.write(f"\r\033[K{text}" if self._terminal else f"{text}\n")
         sys.stderr.flush()
 
+    def _counted(self, done: int, total: int, moment: float) -> str:
+        if not total:
+            return ""
+        digits = ".1f" if self._scale < 1 else ".0f"
+        left = (moment - self._started) * (total - done) / max(done, 1)
+        return (
+            f"{done / total:4.0%}  {done * self._scale:,{digits}} of "
+            f"{total * self._scale:,{digits}} {self._unit}, about {left:.0f} s left"
+        )
+
     def end(self) -> None:
         """Leave the rewritten line."""
-        if self._terminal and self._last is not None:
+        if self._terminal and self._shown > float("-inf"):
             sys.stderr.write("\n")
 
 
@@ -74,16 +90,17 @@ def run_command(
     try:
         result = command(arguments)
     except KeyboardInterrupt:
-        say("cancelled")
+        say("error: stopped; run the same command again to go on")
         return 1
     except refusals as error:
-        say(" ".join(str(error).split()))
+        say(f"error: {' '.join(str(error).split())}")
         return 1
     except DBAPIError as error:
-        say(f"the database refused: {' '.join(str(error.orig).split())}; try: python -m db check")
+        reason = " ".join(str(error.orig).split())
+        say(f"error: the database refused: {reason}; try: python -m db check")
         return 1
     except OSError as error:
-        say(f"the system refused: {error}")
+        say(f"error: {error.filename or 'the system refused'}: {error.strerror or error}")
         return 1
     print(json.dumps(result, ensure_ascii=False) if arguments.json else show(result))
     return 0 if result.get("ok", True) else 1

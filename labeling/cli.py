@@ -5,18 +5,14 @@ Standard output carries the result, progress goes to standard error. Exit codes:
 """
 
 import argparse
-import json
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
+from db.command_line import Parser, ProgressLine, add_json, run_command, say
 from db.engine import make_engine
-from db.errors import StoreError
 from db.migrate import require_current, upgrade
 from db.projects import get_project
 from db.sessions import reading, writing
@@ -34,7 +30,6 @@ from labeling.status import status
 from labeling.templates import TEMPLATES
 from trainer.errors import TrainerError
 
-DONE, FAILED = 0, 1
 _SHOWN_REJECTS = 5
 
 Result = dict[str, Any]
@@ -43,19 +38,13 @@ Result = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = _parser().parse_args(arguments)
-    try:
+
+    def command(given: argparse.Namespace) -> Result:
         settings = Settings.from_environment()
-        result = given.run(given, settings, make_engine(settings.database_url))
-    except (LabelingError, StoreError, TrainerError) as error:
-        return _fail(str(error))
-    except OperationalError as error:
-        return _fail(f"the database cannot be used: {error.orig}")
-    except OSError as error:
-        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        return _fail("stopped; run the same command again to go on")
-    print(json.dumps(result, ensure_ascii=False) if given.json else _sentence(result))
-    return DONE
+        result: Result = given.run(given, settings, make_engine(settings.database_url))
+        return result
+
+    return run_command(command, given, show=_sentence, expected=(LabelingError, TrainerError))
 
 
 def _create(given: argparse.Namespace, _settings: Settings, engine: Engine) -> Result:
@@ -74,7 +63,7 @@ def _import(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
         engine=engine,
         project_name=given.project,
         columns=ColumnWish(given.text_column, given.id_column, given.label_column),
-        on_progress=Progress("MB", scale=1e-6),
+        on_progress=ProgressLine("MB", scale=1e-6),
         encoding=given.encoding,
     )
     with reading(engine) as session:
@@ -83,7 +72,7 @@ def _import(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
         if given.rejects:
             write_rejects(given.rejects, report.batch_id, session=session)
     if report.rounded_ids * 100 > report.accepted:
-        _say(
+        say(
             f"{report.rounded_ids:,} ids end in 000: a spreadsheet may have rounded them; "
             "compare with the original"
         )
@@ -93,16 +82,16 @@ def _import(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
 def _show_rejects(batch_id: int, count: int, *, session: Any) -> None:
     for reject in first_rejects(batch_id, session=session, limit=_SHOWN_REJECTS):
         column = f", column {reject.column!r}" if reject.column else ""
-        _say(f"refused: line {reject.line}{column}: {reject.reason}")
+        say(f"refused: line {reject.line}{column}: {reject.reason}")
     if count > _SHOWN_REJECTS:
-        _say(f"… and {count - _SHOWN_REJECTS:,} more; --rejects FILE writes them all")
+        say(f"… and {count - _SHOWN_REJECTS:,} more; --rejects FILE writes them all")
 
 
 def _prelabel(given: argparse.Namespace, settings: Settings, engine: Engine) -> Result:
     from labeling.prelabel import prelabel  # brings the model along: seconds to load
 
     require_current(engine)
-    result: Result = prelabel(engine, settings, given.project, Progress("tweets"))
+    result: Result = prelabel(engine, settings, given.project, ProgressLine("tweets"))
     return result
 
 
@@ -115,7 +104,7 @@ def _status(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
 def _export(given: argparse.Namespace, _settings: Settings, engine: Engine) -> Result:
     require_current(engine)
     if given.raw and given.format == "csv":
-        _say("raw: texts that begin like a formula will run as one in a spreadsheet")
+        say("raw: texts that begin like a formula will run as one in a spreadsheet")
     return export(
         given.file,
         engine=engine,
@@ -123,42 +112,11 @@ def _export(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
         format=given.format,
         rows=given.rows,
         raw=given.raw,
-        on_progress=Progress("rows"),
+        on_progress=ProgressLine("rows"),
     ).to_json()
 
 
-class Progress:
-    """Writes how far a command is to standard error, every two seconds. scale: per unit shown."""
-
-    def __init__(self, unit: str, *, scale: float = 1.0) -> None:
-        self._unit = unit
-        self._scale = scale
-        self._started = self._last = time.monotonic()
-
-    def __call__(self, done: int, total: int, message: str = "") -> None:
-        """Show `done` of `total`, and what is being done."""
-        moment = time.monotonic()
-        if moment - self._last < 2 or not total:
-            return
-        self._last = moment
-        shown = ".1f" if self._scale < 1 else ".0f"
-        left = (moment - self._started) * (total - done) / max(done, 1)
-        _say(
-            f"{done / total:4.0%}  {done * self._scale:,{shown}} of {total * self._scale:,{shown}} "
-            f"{self._unit}, about {left:.0f} s left{f' ({message})' if message else ''}"
-        )
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _fail(message: str) -> int:
-    _say("error: " + " ".join(message.split()))
-    return FAILED
-
-
-def _sentence(result: Result) -> str:
+def _sentence(result: Mapping[str, Any]) -> str:
     lines = []
     for name, value in result.items():
         if isinstance(value, dict):
@@ -172,10 +130,10 @@ def _sentence(result: Result) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m labeling", description="Bring tweets in, pre-label them, take labels out."
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 
     create = _command(commands, "create", _create, "make a project")
     create.add_argument("project", metavar="PROJECT", help="name of the new project")
@@ -238,7 +196,7 @@ def _command(
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=help, description=f"{help[0].upper()}{help[1:]}."
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
     parser.set_defaults(run=run)
     return parser
 

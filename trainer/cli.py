@@ -131,7 +131,7 @@ def evaluate_command(arguments: argparse.Namespace) -> Result:
             f"{arguments.file.name}, row {line}, column {arguments.label_column!r}: label "
             f"{unknown[0]!r} is not one of {', '.join(map(repr, classifier.label_map))}"
         )
-    line_of = ProgressLine()
+    line_of = ProgressLine("tweets")
     probabilities = classifier.probabilities(
         texts,
         cache=settings.cache,
@@ -154,7 +154,7 @@ def predict_command(arguments: argparse.Namespace) -> Result:
     engine, settings = _open()
     table = read_table(arguments.file, text_column=arguments.text_column)
     classifier, number = _classifier(engine, settings, arguments)
-    line, started = ProgressLine(), time.monotonic()
+    line, started = ProgressLine("tweets"), time.monotonic()
     probabilities = classifier.probabilities(
         table.column(table.text_column),
         cache=settings.cache,
