@@ -11,6 +11,17 @@ export function browserStorage() {
   }
 }
 
+/** Do `work` once the frame that is being made is painted; in a hidden page, a little later. */
+export function afterPaint(work) {
+  let done = false;
+  const once = () => {
+    if (!done) work();
+    done = true;
+  };
+  requestAnimationFrame(() => setTimeout(once, 0));
+  setTimeout(once, 100);
+}
+
 /** A key for one decision. randomUUID needs https or localhost; the fallback is as long. */
 export function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();

@@ -3,6 +3,7 @@
 import { absorb, adopt, log, show, undo } from "./history.js";
 import { answer, current, goOn, initial, isFlagged, itemId, receive, walk } from "./state.js";
 import {
+  afterPaint,
   browserStorage,
   elsewhereOpen,
   fitToWindow,
@@ -63,7 +64,8 @@ class Card {
     this.state = initial(this.keep.load());
     this.send = () => {};
     this.sync = makeSync({
-      send: (outbox) => this.send(outbox),
+      // Streamlit draws much when it is told something; the next tweet goes first.
+      send: () => afterPaint(() => this.transmit()),
       ping: () => reachable(this.base),
       said: () => this.drawTop(),
       outbox: () => this.state.outbox,
@@ -132,6 +134,10 @@ class Card {
     this.onScreen = id;
     this.watch.restart();
     this.closeComment();
+  }
+
+  transmit() {
+    if (!this.listening.signal.aborted) this.send(this.state.outbox);
   }
 
   drawTop() {
