@@ -166,7 +166,7 @@ class Counters:
     """What stands at the side of the label page.
 
     done_today: answers with a label since midnight UTC, those taken back not counted. per_hour:
-    speed over the last answers, pauses over five minutes set aside; None for fewer than five.
+    speed over the last answers, pauses over five minutes set aside; None before a minute of work.
     agreement_with_model: share of today's answers equal to the model's label, None without any.
     left: groups that still need this person or another. goal: the project's daily goal.
     """

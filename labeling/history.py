@@ -12,6 +12,7 @@ from db.types import now
 from labeling.asking import Counters, HistoryItem
 from labeling.candidates import count_open
 
+_LEAST_SECONDS = 60.0
 _PAUSE = timedelta(minutes=5)
 _SPEED_OVER = 100
 
@@ -92,9 +93,12 @@ def counters(
 
 
 def _per_hour(times: list[datetime]) -> float | None:
-    """Return answers an hour from moments, newest first; None for fewer than five."""
+    """Return answers an hour from moments, newest first; None before a minute of work.
+
+    A rate from a few quick presses would be a number in the thousands that means nothing.
+    """
     steps = [later - earlier for later, earlier in pairwise(times)]
     worked = [step.total_seconds() for step in steps if timedelta(0) <= step <= _PAUSE]
-    if len(worked) < 4 or sum(worked) <= 0:
+    if len(worked) < 4 or sum(worked) < _LEAST_SECONDS:
         return None
     return 3600 * len(worked) / sum(worked)

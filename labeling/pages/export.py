@@ -11,7 +11,7 @@ from trainer import job
 
 ROWS = {
     "gold": "Gold labels",
-    "predicted": "Gold labels and predictions",
+    "predicted": "Predictions",
     "all": "All tweets",
 }
 TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
@@ -77,7 +77,9 @@ def _what(count: int | None, rows: str, gold: dict[str, int]) -> str:
     if rows == "gold":
         return f"The file will have {counted(count or 0, 'row')} ({labelled})."
     if rows == "predicted":
-        return f"A row per tweet with a gold label or a prediction ({labelled})."
+        return (
+            "A row per tweet that has a prediction and no gold label yet; its label is left blank."
+        )
     return f"The file will have {counted(count or 0, 'row')}, labelled or not ({labelled})."
 
 

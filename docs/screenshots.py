@@ -1,0 +1,109 @@
+"""Take the documentation's pictures from the real app with the example project.
+
+    python docs/screenshots.py [--themes light dark] [--sizes wide phone] [--out docs/images]
+
+Brings the example in, waits for the first probe, labels a few tweets, and photographs each page.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests" / "browser"))
+
+from app_server import AppServer  # noqa: E402
+
+SIZES = {"wide": (1280, 720), "phone": (390, 844)}
+PAGES = ("label", "review", "data", "train", "models", "insights", "export", "settings")
+PROJECT = "Climate example"
+
+
+def prepare(data: Path) -> None:
+    """Create the example project by commands, with a probe and a fine-tuned candidate."""
+    environment = {**os.environ, "RELABEL_DATA": str(data)}
+    for command in (
+        ["labeling", "create", PROJECT],
+        ["labeling", "import", "examples/climate_example.csv", "--project", PROJECT],
+        ["labeling", "prelabel", "--project", PROJECT],
+        ["trainer", "run", "--project", PROJECT, "--epochs", "3"],
+    ):
+        subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True)
+
+
+def visit(browser: Browser, app: AppServer, theme: str, size: str) -> Page:
+    """Open the app as Ada in a theme and a size."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        device_scale_factor=2 if size == "phone" else 1,
+    )
+    page = context.new_page()
+    page.goto(app.url)
+    name = page.get_by_label("Your name").first
+    name.fill("Ada", timeout=30_000)
+    name.press("Enter")
+    page.get_by_role("button", name="Continue").click()
+    return page
+
+
+def label_some(page: Page) -> None:
+    """Answer a few tweets, so that the pages have something to show."""
+    expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=60_000)
+    for key in "3312343":
+        page.wait_for_timeout(1500)
+        page.keyboard.press(key)
+    expect(page.locator(".relabel [data-ref=saved]")).to_have_text("saved ✓", timeout=20_000)
+
+
+def photograph(page: Page, app: AppServer, out: Path, name: str) -> None:
+    """Save a picture of one page once it has stopped changing."""
+    page.goto(f"{app.url}/{'' if name == 'label' else name}")
+    page.wait_for_timeout(5000)
+    page.screenshot(path=out)
+    print(out)
+
+
+def main() -> None:
+    """Take all pictures asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--themes", nargs="+", default=["light"], choices=["light", "dark"])
+    parser.add_argument("--sizes", nargs="+", default=["wide"], choices=list(SIZES))
+    parser.add_argument("--pages", nargs="+", default=list(PAGES), choices=PAGES)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--data", type=Path, help="a data directory to use again")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    data = given.data or Path(tempfile.mkdtemp())
+    if not (data / "relabel.db").exists():
+        data.mkdir(parents=True, exist_ok=True)
+        prepare(data)
+    app = AppServer(data)
+    app.start()
+    first = True
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for theme in given.themes:
+            for size in given.sizes:
+                page = visit(browser, app, theme, size)
+                if first:
+                    label_some(page)
+                    first = False
+                suffix = "" if (theme, size) == ("light", "wide") else f"-{size}-{theme}"
+                for name in given.pages:
+                    photograph(page, app, given.out / f"{name}{suffix}.png", name)
+        browser.close()
+    app.kill()
+
+
+if __name__ == "__main__":
+    main()
