@@ -45,13 +45,18 @@ def visit(browser: Browser, app: AppServer, theme: str, size: str) -> Page:
         color_scheme="dark" if theme == "dark" else "light",
         device_scale_factor=2 if size == "phone" else 1,
     )
+    # The cookie that keeps a person signed in; the app knows her once she has signed in once.
+    context.add_cookies([{"name": "relabel_person", "value": "Ada", "url": app.url}])
     page = context.new_page()
     page.goto(app.url)
-    name = page.get_by_label("Your name").first
-    name.fill("Ada", timeout=30_000)
-    name.press("Enter")
-    page.get_by_role("button", name="Continue").click()
     return page
+
+
+def sign_in(page: Page) -> None:
+    """Type the first name of an installation."""
+    page.get_by_label("Your name").first.fill("Ada", timeout=30_000)
+    page.get_by_label("Your name").first.press("Enter")
+    page.get_by_role("button", name="Continue").click()
 
 
 def label_some(page: Page) -> None:
@@ -82,12 +87,12 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     data = given.data or Path(tempfile.mkdtemp())
-    if not (data / "relabel.db").exists():
+    fresh = not (data / "relabel.db").exists()
+    if fresh:
         data.mkdir(parents=True, exist_ok=True)
         prepare(data)
     app = AppServer(data)
     app.start()
-    first = True
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -95,9 +100,10 @@ def main() -> None:
         for theme in given.themes:
             for size in given.sizes:
                 page = visit(browser, app, theme, size)
-                if first:
+                if fresh:
+                    sign_in(page)
                     label_some(page)
-                    first = False
+                    fresh = False
                 suffix = "" if (theme, size) == ("light", "wide") else f"-{size}-{theme}"
                 for name in given.pages:
                     photograph(page, app, given.out / f"{name}{suffix}.png", name)
