@@ -90,16 +90,17 @@ def ours(bench: Bench) -> Callable[[Arm], dict[str, float]]:
     def work(arm: Arm) -> dict[str, float]:
         size = len(of_split(bench.examples, "train"))
         config = TrainConfig() if bench.epochs is None else TrainConfig(epochs=bench.epochs)
-        per_epoch = -(-size // config.batch_size)
 
         class Measured:
             def on_start(self, total_steps: int) -> None:
+                self.per_epoch = total_steps // config.epochs
                 arm.start_clock()
 
             def on_step(self, report: StepReport) -> None:
-                last = report.step % per_epoch == 0
-                arm.step(size - (per_epoch - 1) * config.batch_size if last else config.batch_size)
-                if last:
+                place = (report.step - 1) % self.per_epoch + 1
+                share = size / self.per_epoch  # identical texts are merged: steps differ in tweets
+                arm.step(round(place * share) - round((place - 1) * share))
+                if place == self.per_epoch:
                     arm.stop_clock()
 
             def on_epoch(self, report: object) -> None:

@@ -55,7 +55,7 @@ _WHOLE = (
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of one training; the defaults were chosen on validation (docs/trainer.md)."""
+    """Settings of one training; the defaults were chosen on validation (docs/training.md)."""
 
     kind: str = "fine_tuned"  # fine_tuned, probe (a head on frozen embeddings) or zero_shot
     base_model: str = BUNDLED_BASE_MODEL  # the bundled name, a local directory, or a hub name
@@ -71,7 +71,7 @@ class TrainConfig:
     mlp_dropout: float = 0.1  # before each layer of the mlp head
     mlp_activation: str = "gelu"  # gelu, relu or tanh
     pooling: str = "mean"  # what the head reads: mean of the tokens, or the cls token's pooler
-    dropout: float | None = None  # inside the encoder; None keeps what the base model says
+    dropout: float | None = 0.0  # inside the encoder, costs time; None: what the base model says
     trained_layers: str = "no_embeddings"  # all, no_embeddings, last_k or head
     last_k: int = 2  # top layers trained when trained_layers is last_k
     gradient_accumulation: int = 1  # batches a step
@@ -131,6 +131,7 @@ def notebook_preset(**changes: Any) -> TrainConfig:
         "weight_decay": 0.0,
         "optimizer": "sgd",
         "pooling": "cls",
+        "dropout": None,
         "trained_layers": "all",
         "gradient_clip": 1.0,
         "seed": 1234,

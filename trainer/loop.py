@@ -28,11 +28,15 @@ from trainer.network import TextClassifier, choose_trained
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Tokenised texts (n), label positions (n,), loss weights (n,) with mean 1."""
+    """Tokenised texts (n), label positions (n,), loss weights (n,) with mean 1.
+
+    counts (n,): how many tweets each text stands for.
+    """
 
     ids: Sequence[TokenIds]
     targets: torch.Tensor
     weights: torch.Tensor
+    counts: NDArray[np.int64]
     pad_id: int
 
 
@@ -125,7 +129,7 @@ class Loop:
             began = time.monotonic()
             losses.append(self._step(step, batches))
             stepping += time.monotonic() - began
-            tweets += sum(map(len, batches))
+            tweets += sum(int(self.data.counts[batch].sum()) for batch in batches)
             fault_point("step")
             seconds = first.seconds + time.monotonic() - started
             self.progress = replace(self.progress, step=step, seconds=seconds)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from trainer.artifacts import publish
+from trainer.base_model import find_base_model
+from trainer.data import Example
 from trainer.errors import Cancelled, ConfigError, DataError, TooFewLabelsError
+from trainer.families import load_tokenizer
+from trainer.finetune import training_set
 from trainer.metrics import Metrics
 from trainer.predict import load_classifier
 from trainer.train import train
@@ -175,3 +179,19 @@ def test_one_seed_gives_one_model_and_another_seed_another(quick, examples, labe
     first = probabilities("a", 1)
     assert (first == probabilities("b", 1)).all()
     assert (first != probabilities("c", 2)).any()
+
+
+def test_tweets_of_the_same_text_and_label_are_one_row_of_their_joint_weight(quick, tiny_bert):
+    base = find_base_model(str(tiny_bert))
+    told = [("a", "0"), ("a", "0"), ("a", "1"), ("the", "1")]
+    tweets = [Example(n, text, label, "train", n) for n, (text, label) in enumerate(told)]
+    data = training_set(
+        tweets,
+        ["0", "1"],
+        replace(quick, class_weights="none"),
+        tokenizer=load_tokenizer(base.directory, base.config),
+        max_length=16,
+    )
+    assert data.targets.tolist() == [0, 1, 1]
+    assert data.counts.tolist() == [2, 1, 1]
+    assert data.weights.tolist() == [1.5, 0.75, 0.75]
