@@ -70,7 +70,18 @@ def make_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(url)
-    return create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+    return create_engine(url, pool_pre_ping=True)
+
+
+def reading_options(engine: Engine) -> dict[str, Any]:
+    """Return what makes a transaction see one consistent state from start to end.
+
+    SQLite's do by themselves. PostgreSQL's writers keep READ COMMITTED: under REPEATABLE READ
+    they would fail, not wait, when another writer came between.
+    """
+    if engine.dialect.name == "sqlite":
+        return {}
+    return {"isolation_level": "REPEATABLE READ"}
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from db.engine import WRITES
+from db.engine import WRITES, reading_options
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """Open a session that sees one consistent state and changes nothing."""
-    with Session(engine) as session:
+    with Session(engine.execution_options(**reading_options(engine))) as session:
         yield session
 
 
