@@ -6,11 +6,12 @@ so the web server may use it.
 """
 
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
@@ -35,6 +36,10 @@ from trainer.heartbeat import Heartbeat
 from trainer.prelabelling import predict_stream
 from trainer.progress import Pace
 from trainer.snapshots import SNAPSHOT, environment, read_snapshot, write_snapshot
+
+if TYPE_CHECKING:
+    from trainer.artifacts import Published
+    from trainer.train import Trained
 
 WRITE_CHUNK = 2000
 
@@ -208,28 +213,9 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         context.settings.models, trained.write, {"run": run_id, "labels": trained.label_map}
     )
     comparison = against_current(trained, examples, _in_use(context), cache=context.settings.cache)
-    metrics = {split: scores.to_json() for split, scores in trained.metrics.items()}
-    speed = {"seconds": trained.seconds, "tweets_per_second": trained.tweets_per_second}
-    facts = {
-        "kind": config.kind,
-        "base_model": config.base_model,
-        "run_id": run_id,
-        "directory": str(published.directory.relative_to(context.settings.data)),
-        "manifest_sha256": published.manifest_sha256,
-        "label_map": list(trained.label_map),
-        "temperature": float(trained.temperature),
-        "metrics": metrics,
-        "comparison": comparison,
-    }
-    with writing(context.engine) as session:
-        version = add_model_version(context.project_id, session=session, facts=facts)
-        state = "cancelled" if trained.cancelled else "succeeded"
-        runs.end_run(run_id, state, session=session, facts=speed)
-        version_id, number = version.id, version.number
-    with reading(context.engine) as session:
-        rule = settings_of(session.get_one(Project, context.project_id)).gate
-    unasked = context.params.get("then") == "promote"
-    promoted = not trained.cancelled and takes_over(rule, comparison, unasked=unasked)
+    version_id, number = _add_version(context, run_id, trained, published, comparison)
+    shutil.rmtree(work / "checkpoints", ignore_errors=True)  # the version holds the best one
+    promoted = _wants_promotion(context, comparison) and not trained.cancelled
     predicted = 0
     if promoted:
         predicted = _prelabel(context, version_id)["predicted"]  # first: nobody meets a gap
@@ -239,11 +225,45 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         "run": run_id,
         "version": number,
         "state": "current" if promoted else "candidate",
-        "metrics": metrics,
+        "metrics": {split: scores.to_json() for split, scores in trained.metrics.items()},
         "cancelled": trained.cancelled,
         "predicted": predicted,
-        **speed,
+        "seconds": trained.seconds,
+        "tweets_per_second": trained.tweets_per_second,
     }
+
+
+def _add_version(
+    context: JobContext,
+    run_id: int,
+    trained: "Trained",
+    published: "Published",
+    comparison: dict[str, Any] | None,
+) -> tuple[int, int]:
+    """Add the candidate and end the run in one transaction; return the version's id and number."""
+    facts = {
+        "kind": trained.config.kind,
+        "base_model": trained.config.base_model,
+        "run_id": run_id,
+        "directory": str(published.directory.relative_to(context.settings.data)),
+        "manifest_sha256": published.manifest_sha256,
+        "label_map": list(trained.label_map),
+        "temperature": float(trained.temperature),
+        "metrics": {split: scores.to_json() for split, scores in trained.metrics.items()},
+        "comparison": comparison,
+    }
+    speed = {"seconds": trained.seconds, "tweets_per_second": trained.tweets_per_second}
+    state = "cancelled" if trained.cancelled else "succeeded"
+    with writing(context.engine) as session:
+        version = add_model_version(context.project_id, session=session, facts=facts)
+        runs.end_run(run_id, state, session=session, facts=speed)
+        return version.id, version.number
+
+
+def _wants_promotion(context: JobContext, comparison: dict[str, Any] | None) -> bool:
+    with reading(context.engine) as session:
+        rule = settings_of(session.get_one(Project, context.project_id)).gate
+    return takes_over(rule, comparison, unasked=context.params.get("then") == "promote")
 
 
 def _recorder(context: JobContext, run_id: int) -> CurveRecorder:
