@@ -17,6 +17,19 @@ INVERSE_PENALTY = 3.0  # of the logistic regression (scikit-learn's C)
 MOST_CHARACTER_GRAMS = 50_000
 
 
+def baselines(
+    examples: Sequence[Example], label_map: Sequence[str], *, split: str = "test"
+) -> dict[str, Metrics]:
+    """Return both yardsticks on `split` by name; empty where there is nothing to measure."""
+    try:
+        return {
+            "majority": majority_baseline(examples, label_map, split=split),
+            "tfidf": tfidf_baseline(examples, label_map, split=split),
+        }
+    except DataError:
+        return {}
+
+
 def majority_baseline(
     examples: Sequence[Example], label_map: Sequence[str], *, split: str = "test", seed: int = 0
 ) -> Metrics:

@@ -16,9 +16,20 @@ from db.model_versions import promote
 from db.projects import get_model, get_project, labels_of, list_models, settings_of
 from db.sessions import reading, writing
 from db.settings import Settings
+from db.training_data import gold_rows
+from trainer.config import TrainConfig
+from trainer.data import Example
 from trainer.errors import DataError, TrainerError
 from trainer.job import start_due, submit
 from trainer.options import add_training_options, read_training_options
+from trainer.showing import (
+    show_curve,
+    show_leakage,
+    show_models,
+    show_package,
+    show_run,
+    show_scores,
+)
 from trainer.tables import read_table, write_predictions
 
 if TYPE_CHECKING:
@@ -195,37 +206,44 @@ def package_command(arguments: argparse.Namespace) -> Result:
     return {"path": str(arguments.directory), **report.to_json()}
 
 
-def _show_run(result: Result) -> str:
-    lines = [f"version {result['version']} is {result['state']}"]
-    for split, scores in result["metrics"].items():
-        low, high = scores["intervals"]["macro_f1"]
-        lines.append(
-            f"  {split}: macro-F1 {scores['macro_f1']:.3f} (95% {low:.3f} to {high:.3f}), "
-            f"accuracy {scores['accuracy']:.3f}, on {scores['n']:,} labels"
-        )
-    rate = result["tweets_per_second"]
-    return "\n".join([*lines, f"  {result['seconds']:.0f} s, {rate:,.0f} tweets a second"])
+def _labelled(
+    engine: Engine, arguments: argparse.Namespace
+) -> tuple[list[Example], list[str], TrainConfig]:
+    with reading(engine) as session:
+        project = get_project(arguments.project, session=session)
+        examples = [Example(**row._asdict()) for row in gold_rows(project.id, session=session)]
+        values = [label.value for label in labels_of(project, session=session)]
+        config = TrainConfig(kind="probe", base_model=settings_of(project).base_model)
+    return examples, values, config
 
 
-def _show_models(result: Result) -> str:
-    lines = []
-    for version in result["versions"]:
-        scores = version["metrics"].get("validation")
-        f1 = f"validation macro-F1 {scores['macro_f1']:.3f}" if scores else "no score yet"
-        lines.append(f"{version['version']:>4}  {version['state']:<9}  {version['kind']:<10}  {f1}")
-    return "\n".join(lines) or "no model version yet; run: python -m trainer run --project …"
+def leakage(arguments: argparse.Namespace) -> Result:
+    """Show how much a random split would flatter: the probe on both kinds of split."""
+    from trainer.studies import study_leakage
+
+    engine, settings = _open()
+    examples, values, config = _labelled(engine, arguments)
+    seeds = range(arguments.seeds)
+    return study_leakage(examples, values, config, cache=settings.cache, seeds=seeds).to_json()
 
 
-def _show_scores(result: Result) -> str:
-    low, high = result["intervals"]["macro_f1"]
-    return (
-        f"macro-F1 {result['macro_f1']:.3f} (95% {low:.3f} to {high:.3f}), "
-        f"accuracy {result['accuracy']:.3f}, on {result['n']:,} labels"
+def curve(arguments: argparse.Namespace) -> Result:
+    """Score probes on growing shares of the labels: what would more labels bring."""
+    from trainer.studies import study_curve
+
+    engine, settings = _open()
+    examples, values, config = _labelled(engine, arguments)
+    line = ProgressLine("fits")
+    found = study_curve(
+        examples,
+        values,
+        config,
+        cache=settings.cache,
+        seeds=range(arguments.seeds),
+        on_progress=lambda done, total: line(done, total, "fitting"),
     )
-
-
-def _show_package(result: Result) -> str:
-    return f"written to {result['path']}; load it with {result['loader']}"
+    line.end()
+    return found.to_json(more=arguments.more)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -241,15 +259,15 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(function=function, show=show)
         return command
 
-    add_training_options(add("run", run, _show_run))
-    add("models", models, _show_models)
+    add_training_options(add("run", run, show_run))
+    add("models", models, show_models)
     promoting = add(
         "promote",
         promote_command,
         lambda result: f"version {result['version']} is current; unreviewed tweets follow",
     )
     promoting.add_argument("version", type=int, help="its number, as `models` lists it")
-    evaluating = add("evaluate", evaluate_command, _show_scores)
+    evaluating = add("evaluate", evaluate_command, show_scores)
     evaluating.add_argument("--label-column", required=True, help="the column of the true labels")
     predicting = add(
         "predict",
@@ -260,8 +278,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("file", type=Path, metavar="FILE", help="a CSV file")
         command.add_argument("--text-column", help="the column of the texts")
     predicting.add_argument("out", type=Path, metavar="OUT", help="the CSV file to write")
-    packaging = add("package", package_command, _show_package)
+    packaging = add("package", package_command, show_package)
     packaging.add_argument("directory", type=Path, metavar="DIR", help="a new folder")
+    leaking = add("leakage", leakage, show_leakage)
+    growing = add("curve", curve, show_curve)
+    growing.add_argument("--more", type=int, default=500, help="how many further labels")
+    for command in (leaking, growing):
+        command.add_argument("--seeds", type=int, default=3, help="how many seeds; default: 3")
     for command in (evaluating, predicting, packaging):
         command.add_argument("--model", type=int, help="a version's number; default: the current")
     return parser

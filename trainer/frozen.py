@@ -1,7 +1,7 @@
 """Classifiers on a frozen encoder: probes and zero-shot, joined to the embedding cache."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,24 +51,39 @@ def train_probe(
 
     def labelled(split: str) -> Labelled:
         chosen = of_split(examples, split)
-        return Labelled(
-            vectors=embeddings(
-                encoder,
-                [example.text for example in chosen],
-                max_length=config.max_length,
-                pooling=reading_of(config),
-                cache=cache,
-                should_stop=callbacks.should_stop,
-            ),
-            targets=np.asarray(label_indices(chosen, label_map), dtype=np.int64),
-            groups=np.asarray([example.group for example in chosen], dtype=np.int64),
-            weights=np.asarray([example.weight for example in chosen], dtype=np.float32),
+        return labelled_vectors(
+            encoder, chosen, label_map, config, cache=cache, should_stop=callbacks.should_stop
         )
 
     training = labelled("train")
     fitted = fit_probe(training, labelled("validation"), label_map, config, callbacks)
     rate = len(training.targets) / (time.monotonic() - started)
     return _frozen(encoder, label_map, config, fitted, rate)
+
+
+def labelled_vectors(
+    encoder: Encoder,
+    examples: Sequence[Example],
+    label_map: Sequence[str],
+    config: TrainConfig,
+    *,
+    cache: Path,
+    should_stop: Callable[[], bool] | None = None,
+) -> Labelled:
+    """Return what a probe learns from: the examples' embeddings, labels, groups and weights."""
+    return Labelled(
+        vectors=embeddings(
+            encoder,
+            [example.text for example in examples],
+            max_length=config.max_length,
+            pooling=reading_of(config),
+            cache=cache,
+            should_stop=should_stop,
+        ),
+        targets=np.asarray(label_indices(examples, label_map), dtype=np.int64),
+        groups=np.asarray([example.group for example in examples], dtype=np.int64),
+        weights=np.asarray([example.weight for example in examples], dtype=np.float32),
+    )
 
 
 def train_zero_shot(

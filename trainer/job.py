@@ -38,7 +38,6 @@ from trainer.progress import Pace
 from trainer.snapshots import SNAPSHOT, environment, read_snapshot, write_snapshot
 
 if TYPE_CHECKING:
-    from trainer.artifacts import Published
     from trainer.train import Trained
 
 WRITE_CHUNK = 2000
@@ -190,6 +189,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
     params: config (TrainConfig's JSON); then: "promote" for a probe that the app trains by itself.
     """
     from trainer.artifacts import publish
+    from trainer.baselines import baselines
     from trainer.train import train
 
     config = TrainConfig.from_json(context.params["config"])
@@ -213,7 +213,18 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         context.settings.models, trained.write, {"run": run_id, "labels": trained.label_map}
     )
     comparison = against_current(trained, examples, _in_use(context), cache=context.settings.cache)
-    version_id, number = _add_version(context, run_id, trained, published, comparison)
+    metrics = {split: scores.to_json() for split, scores in trained.metrics.items()}
+    yardsticks = {} if _unasked(context) else baselines(examples, trained.label_map)
+    facts = {
+        "manifest_sha256": published.manifest_sha256,
+        "directory": str(published.directory.relative_to(context.settings.data)),
+        "metrics": {
+            **metrics,
+            "baselines": {name: scores.to_json() for name, scores in yardsticks.items()},
+        },
+        "comparison": comparison,
+    }
+    version_id, number = _add_version(context, run_id, trained, facts)
     shutil.rmtree(work / "checkpoints", ignore_errors=True)  # the version holds the best one
     promoted = _wants_promotion(context, comparison) and not trained.cancelled
     predicted = 0
@@ -225,7 +236,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         "run": run_id,
         "version": number,
         "state": "current" if promoted else "candidate",
-        "metrics": {split: scores.to_json() for split, scores in trained.metrics.items()},
+        "metrics": metrics,
         "cancelled": trained.cancelled,
         "predicted": predicted,
         "seconds": trained.seconds,
@@ -233,24 +244,22 @@ def train_handler(context: JobContext) -> dict[str, Any]:
     }
 
 
+def _unasked(context: JobContext) -> bool:
+    """Tell whether the app itself asked for this training, to keep its probe up to date."""
+    return context.params.get("then") == "promote"
+
+
 def _add_version(
-    context: JobContext,
-    run_id: int,
-    trained: "Trained",
-    published: "Published",
-    comparison: dict[str, Any] | None,
+    context: JobContext, run_id: int, trained: "Trained", facts: dict[str, Any]
 ) -> tuple[int, int]:
     """Add the candidate and end the run in one transaction; return the version's id and number."""
     facts = {
+        **facts,
         "kind": trained.config.kind,
         "base_model": trained.config.base_model,
         "run_id": run_id,
-        "directory": str(published.directory.relative_to(context.settings.data)),
-        "manifest_sha256": published.manifest_sha256,
         "label_map": list(trained.label_map),
         "temperature": float(trained.temperature),
-        "metrics": {split: scores.to_json() for split, scores in trained.metrics.items()},
-        "comparison": comparison,
     }
     speed = {"seconds": trained.seconds, "tweets_per_second": trained.tweets_per_second}
     state = "cancelled" if trained.cancelled else "succeeded"
@@ -263,7 +272,7 @@ def _add_version(
 def _wants_promotion(context: JobContext, comparison: dict[str, Any] | None) -> bool:
     with reading(context.engine) as session:
         rule = settings_of(session.get_one(Project, context.project_id)).gate
-    return takes_over(rule, comparison, unasked=context.params.get("then") == "promote")
+    return takes_over(rule, comparison, unasked=_unasked(context))
 
 
 def _recorder(context: JobContext, run_id: int) -> CurveRecorder:
