@@ -17,6 +17,7 @@ from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import KINDS, counted, interval, score
 from trainer.metrics import Metrics
 
+YARDSTICKS = {"tfidf": "TF-IDF with logistic regression", "majority": "the label shares alone"}
 HEADLINES = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "weighted_f1": "Weighted F1"}
 SHOWN_CHANGES = 50
 
@@ -53,6 +54,18 @@ def numbers(version: models.VersionRow, current: models.VersionRow | None, split
     how = f"; split: {method}" if method else ""
     where = f"the {split} split, in {counted(metrics.get('groups') or 0, 'duplicate group')}"
     st.caption(plain(f"On {counted(metrics['n'], 'gold label')} of {where}{how}."))
+    _yardsticks(version, split)
+
+
+def _yardsticks(version: models.VersionRow, split: str) -> None:
+    """Say what any classifier must beat, where the training measured it on this split."""
+    measured = [
+        f"{words} {score(found.get('macro_f1'))} ({interval(found['intervals'].get('macro_f1'))})"
+        for name, words in YARDSTICKS.items()
+        if (found := version.metrics.get("baselines", {}).get(name)) and found["split"] == split
+    ]
+    if measured:
+        st.caption(f"Macro-F1 to beat, on the same tweets: {'; '.join(measured)}.")
 
 
 def comparison(version: models.VersionRow, labels: LabelSet) -> None:
