@@ -10,9 +10,7 @@ class Pace:
     clock: returns seconds; handed in by tests.
     """
 
-    def __init__(
-        self, *, every: float = 1.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, every: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._every = every
         self._started: tuple[float, int] | None = None
