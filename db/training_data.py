@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.schema import AnnotationEvent, Gold, Label, Tweet
+from db.schema import AnnotationEvent, DuplicateGroup, Gold, Label, Tweet
 
 HUMAN_SOURCES = ("imported", "single", "agreement", "adjudicated", "propagated")
 
@@ -78,3 +78,19 @@ def answers_since(project_id: int, event_id: int, *, session: Session) -> int:
         AnnotationEvent.kind == "label",
     )
     return session.scalar(query) or 0
+
+
+def sample_texts(project_id: int, *, session: Session, limit: int = 1000) -> Sequence[str]:
+    """Return texts of up to `limit` tweets, one a duplicate group.
+
+    In the order of the groups' keys, which are digests: an order that has nothing to do with what
+    the tweets say.
+    """
+    query = (
+        select(Tweet.text)
+        .join(DuplicateGroup, DuplicateGroup.representative_id == Tweet.id)
+        .where(DuplicateGroup.project_id == project_id)
+        .order_by(DuplicateGroup.key)
+        .limit(limit)
+    )
+    return session.scalars(query).all()

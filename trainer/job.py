@@ -24,7 +24,7 @@ from db.projects import current_model, labels_of, settings_of
 from db.schema import ModelVersion, Project
 from db.sessions import reading, writing
 from db.settings import Settings
-from db.training_data import gold_rows
+from db.training_data import gold_rows, sample_texts
 from trainer import engines
 from trainer.config import TrainConfig
 from trainer.curve import CurveRecorder
@@ -203,6 +203,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
             work=work,
             cache=context.settings.cache,
             callbacks=_recorder(context, run_id),
+            texts=_texts_to_measure(context, config),
         )
     except Exception as error:
         with writing(context.engine) as session:
@@ -242,6 +243,14 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         "seconds": trained.seconds,
         "tweets_per_second": trained.tweets_per_second,
     }
+
+
+def _texts_to_measure(context: JobContext, config: TrainConfig) -> Sequence[str]:
+    """Return the tweets on which a zero-shot classifier measures itself; others need none."""
+    if config.kind != "zero_shot":
+        return ()
+    with reading(context.engine) as session:
+        return sample_texts(context.project_id, session=session)
 
 
 def _unasked(context: JobContext) -> bool:
