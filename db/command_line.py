@@ -6,6 +6,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -101,6 +102,14 @@ def run_command(
         return 1
     except OSError as error:
         say(f"error: {error.filename or 'the system refused'}: {error.strerror or error}")
+        return 1
+    except Exception as error:
+        if os.environ.get("RELABEL_DEBUG"):
+            raise
+        say(
+            f"error: unexpected {type(error).__name__}: {' '.join(str(error).split())}; "
+            "set RELABEL_DEBUG=1 to see where, and please report it"
+        )
         return 1
     print(json.dumps(result, ensure_ascii=False) if arguments.json else show(result))
     return 0 if result.get("ok", True) else 1

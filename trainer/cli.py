@@ -14,11 +14,13 @@ from db.engine import make_engine
 from db.migrate import require_current
 from db.model_versions import promote
 from db.projects import get_model, get_project, labels_of, list_models, settings_of
+from db.runs import get_run
 from db.sessions import reading, writing
 from db.settings import Settings
 from db.training_data import gold_rows
+from trainer.callbacks import NullCallbacks, StepReport
 from trainer.config import TrainConfig
-from trainer.data import Example
+from trainer.data import SPLITS, Example
 from trainer.errors import DataError, TrainerError
 from trainer.job import start_due, submit
 from trainer.options import add_training_options, read_training_options
@@ -27,6 +29,7 @@ from trainer.showing import (
     show_leakage,
     show_models,
     show_package,
+    show_reproduction,
     show_run,
     show_scores,
 )
@@ -198,7 +201,7 @@ def package_command(arguments: argparse.Namespace) -> Result:
             kind=version.kind,
             base_model=version.base_model,
             label_names=[names.get(value, value) for value in version.label_map],
-            metrics=version.metrics,
+            metrics={k: v for k, v in version.metrics.items() if k in SPLITS},
             created_at=version.created_at,
         )
         directory, manifest = settings.data / version.directory, version.manifest_sha256
@@ -246,6 +249,36 @@ def curve(arguments: argparse.Namespace) -> Result:
     return found.to_json(more=arguments.more)
 
 
+class ShownSteps(NullCallbacks):
+    """Shows the steps of a training on stderr."""
+
+    def __init__(self) -> None:
+        self.line = ProgressLine("steps")
+
+    def on_step(self, report: StepReport) -> None:
+        """Show one."""
+        self.line(report.step, report.total_steps, "training")
+
+
+def reproduce_command(arguments: argparse.Namespace) -> Result:
+    """Train a run again from its snapshot and say whether the metrics match."""
+    from trainer.reproducing import reproduce
+
+    engine, settings = _open()
+    with reading(engine) as session:
+        project = get_project(arguments.project, session=session)
+        run = get_run(arguments.run, session=session)
+        made = [row for row in list_models(project, session=session) if row.run_id == run.id]
+        if run.project_id != project.id or not made:
+            raise DataError(f"run {run.id} made no version of {project.name!r}; see `models`")
+        config, stored = TrainConfig.from_json(run.config), made[0].metrics
+        snapshot, digest = settings.data / run.snapshot["path"], run.snapshot["sha256"]
+    shown = ShownSteps()
+    found = reproduce(snapshot, digest, config, stored, cache=settings.cache, callbacks=shown)
+    shown.line.end()
+    return {"run": arguments.run, **found.to_json()}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m trainer", description="Train, compare and use classifiers.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
@@ -280,6 +313,8 @@ def _parser() -> argparse.ArgumentParser:
     predicting.add_argument("out", type=Path, metavar="OUT", help="the CSV file to write")
     packaging = add("package", package_command, show_package)
     packaging.add_argument("directory", type=Path, metavar="DIR", help="a new folder")
+    again = add("reproduce", reproduce_command, show_reproduction)
+    again.add_argument("run", type=int, metavar="RUN", help="the run's number")
     leaking = add("leakage", leakage, show_leakage)
     growing = add("curve", curve, show_curve)
     growing.add_argument("--more", type=int, default=500, help="how many further labels")

@@ -67,3 +67,15 @@ def show_scores(result: Result) -> str:
 def show_package(result: Result) -> str:
     """Where the model went and how to load it."""
     return f"written to {result['path']}; load it with {result['loader']}"
+
+
+def show_reproduction(result: Result) -> str:
+    """Whether a second training reached the same scores, and which differ."""
+    if result["matches"]:
+        return f"run {result['run']} reached the same metrics again"
+    lines = [
+        f"  {score['split']} {score['name']}: {score['stored']} then, {score['again']} now"
+        for score in result["scores"]
+        if score["stored"] != score["again"]
+    ]
+    return "\n".join([f"run {result['run']} did NOT reach the same metrics:", *lines])

@@ -152,6 +152,30 @@ def test_a_run_makes_a_candidate_which_can_be_promoted_and_rolled_back(
     place.wait(int(str(back["job"])), "succeeded")
 
 
+def test_a_run_trained_again_reaches_the_same_metrics(place: Installation) -> None:
+    with reading(place.engine) as session:
+        version = session.scalars(select(ModelVersion).where(ModelVersion.number == 3)).one()
+        run_id = str(version.run_id)
+    again = place.command("trainer", "reproduce", run_id, "--project", "climate", "--json")
+    assert again["matches"], again
+    assert {score["split"] for score in again["scores"]} == {"validation", "test"}
+    assert "baselines" in version.metrics
+    guess = place.command("trainer", "reproduce", "1", "--project", "climate", code=1)
+    assert "not trained" in str(guess["message"])
+
+
+def test_the_labels_can_be_asked_whether_splits_leak_and_whether_more_would_help(
+    place: Installation,
+) -> None:
+    leaks = place.command("trainer", "leakage", "--project", "climate", "--seeds", "2", "--json")
+    assert len(leaks["grouped"]["macro_f1"]) == len(leaks["random"]["macro_f1"]) == 2
+    assert leaks["grouped"]["straddling"] == 0
+    curve = place.command("trainer", "curve", "--project", "climate", "--seeds", "2", "--json")
+    counts = [point["labels"] for point in curve["points"]]
+    assert counts == sorted(counts)
+    assert curve["gain"] is not None
+
+
 def test_any_labelled_file_can_be_scored_predicted_and_the_model_taken_away(
     place: Installation, tmp_path: Path
 ) -> None:
