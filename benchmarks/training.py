@@ -22,7 +22,7 @@ import torch
 from benchmarks.corpus import read_examples
 from benchmarks.turns import Arm, Turns
 from trainer.base_model import find_base_model
-from trainer.callbacks import StepReport
+from trainer.callbacks import NullCallbacks, StepReport
 from trainer.config import TrainConfig
 from trainer.data import Example, label_indices, of_split
 from trainer.families import FAMILIES, load_tokenizer
@@ -91,7 +91,7 @@ def ours(bench: Bench) -> Callable[[Arm], dict[str, float]]:
         size = len(of_split(bench.examples, "train"))
         config = TrainConfig() if bench.epochs is None else TrainConfig(epochs=bench.epochs)
 
-        class Measured:
+        class Measured(NullCallbacks):
             def on_start(self, total_steps: int) -> None:
                 self.per_epoch = total_steps // config.epochs
                 arm.start_clock()

@@ -34,6 +34,9 @@ class EpochReport:
 class Callbacks(Protocol):
     """What the loop calls; implementations may write to a store or draw on a screen."""
 
+    def on_prepare(self, done: int, total: int) -> None:
+        """While tweets are embedded, before the first step: how many of how many texts."""
+
     def on_start(self, total_steps: int) -> None:
         """Before the first step."""
 
@@ -50,6 +53,9 @@ class Callbacks(Protocol):
 
 class NullCallbacks:
     """Callbacks that report to nobody and never stop."""
+
+    def on_prepare(self, done: int, total: int) -> None:
+        """Do nothing."""
 
     def on_start(self, total_steps: int) -> None:
         """Do nothing."""

@@ -23,6 +23,10 @@ class CurveRecorder:
     points: list[dict[str, Any]] = field(default_factory=list)
     every: int = 1
 
+    def on_prepare(self, done: int, total: int) -> None:
+        """Pass on how many tweets are embedded."""
+        self.progress(done, total, "reading the tweets")
+
     def on_start(self, total_steps: int) -> None:
         """Choose how many steps a point of the curve stands for."""
         self.every = max(1, total_steps // POINTS)

@@ -1,7 +1,7 @@
 """Classifiers on a frozen encoder: probes and zero-shot, joined to the embedding cache."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.batching import longest_allowed
-from trainer.callbacks import Callbacks
+from trainer.callbacks import Callbacks, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.data import Example, LabelInfo, label_indices, of_split
 from trainer.encoder import Encoder
@@ -52,7 +52,7 @@ def train_probe(
     def labelled(split: str) -> Labelled:
         chosen = of_split(examples, split)
         return labelled_vectors(
-            encoder, chosen, label_map, config, cache=cache, should_stop=callbacks.should_stop
+            encoder, chosen, label_map, config, cache=cache, callbacks=callbacks
         )
 
     training = labelled("train")
@@ -68,9 +68,10 @@ def labelled_vectors(
     config: TrainConfig,
     *,
     cache: Path,
-    should_stop: Callable[[], bool] | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Labelled:
     """Return what a probe learns from: the examples' embeddings, labels, groups and weights."""
+    watch = callbacks or NullCallbacks()
     return Labelled(
         vectors=embeddings(
             encoder,
@@ -78,7 +79,8 @@ def labelled_vectors(
             max_length=config.max_length,
             pooling=reading_of(config),
             cache=cache,
-            should_stop=should_stop,
+            on_progress=watch.on_prepare,
+            should_stop=watch.should_stop,
         ),
         targets=np.asarray(label_indices(examples, label_map), dtype=np.int64),
         groups=np.asarray([example.group for example in examples], dtype=np.int64),

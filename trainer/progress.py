@@ -7,6 +7,7 @@ from collections.abc import Callable
 class Pace:
     """Estimates the remaining seconds from the pace so far, and says when to report again.
 
+    Work that falls back to an earlier count has entered another phase, and is timed anew.
     clock: returns seconds; handed in by tests.
     """
 
@@ -15,12 +16,14 @@ class Pace:
         self._every = every
         self._started: tuple[float, int] | None = None
         self._reported = float("-inf")
+        self._done = 0
 
     def due(self, done: int, total: int) -> bool:
         """Tell whether `every` seconds have passed since the last report, or the work is done."""
         moment = self._clock()
-        if self._started is None:
-            self._started = (moment, done)
+        if self._started is None or done < self._done:
+            self._started, self._reported = (moment, done), float("-inf")
+        self._done = done
         if moment - self._reported < self._every and done < total:
             return False
         self._reported = moment

@@ -122,6 +122,9 @@ class Recorder:
         self.stop_after = stop_after
         self.total, self.steps, self.epochs = None, [], []
 
+    def on_prepare(self, done, total):
+        self.prepared = (done, total)
+
     def on_start(self, total_steps):
         self.total = total_steps
 

@@ -21,6 +21,9 @@ class Recorder(NullCallbacks):
     def __init__(self, stop_after=10**9):
         self.total, self.steps, self.epochs, self.stop_after = 0, [], [], stop_after
 
+    def on_prepare(self, done, total):
+        pass
+
     def on_start(self, total_steps):
         self.total = total_steps
 

@@ -1,0 +1,41 @@
+"""Progress: when it is due, and what is left."""
+
+from trainer.progress import Pace
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_progress_is_due_at_first_then_once_a_second_and_at_the_end() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    assert pace.due(0, 10)
+    assert not pace.due(1, 10)
+    clock.now = 1.0
+    assert pace.due(2, 10)
+    assert pace.due(10, 10)
+
+
+def test_what_is_left_follows_the_pace_and_is_not_known_at_first() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    pace.due(0, 10)
+    assert pace.remaining(0, 10) is None
+    clock.now = 4.0
+    assert pace.remaining(2, 10) == 16.0
+
+
+def test_another_phase_is_timed_anew() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    pace.due(0, 100)
+    clock.now = 50.0
+    pace.due(100, 100)
+    assert pace.due(0, 10), "the start of a phase is shown at once"
+    clock.now = 52.0
+    assert pace.remaining(1, 10) == 18.0
