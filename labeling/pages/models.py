@@ -69,12 +69,14 @@ def _detail(
     labels: label_set.LabelSet,
 ) -> None:
     numbers = [row.number for row in known]
+    kinds = {row.number: KINDS.get(row.kind, row.kind) for row in known}
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     chosen = row.selectbox(
         "Version",
         numbers,
         key="models_version",
-        format_func=lambda number: f"Version {number}, {known[numbers.index(number)].state}",
+        # Not its state: a select box keeps showing what was chosen as it read at that time.
+        format_func=lambda number: f"Version {number}, {kinds[number]}",
         width=220,
     )
     version = known[numbers.index(chosen)]
