@@ -28,13 +28,17 @@ MAX_KEY = 200
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What the model says of a tweet, for showing. probabilities: by label value, they add to 1."""
+    """What the model says of a tweet, for showing. probabilities: by label value, they add to 1.
+
+    guess: from a classifier that has not learned from any label, and must not look like knowledge.
+    """
 
     label: str
     confidence: float
     probabilities: dict[str, float]
     model_version_id: int
     model_number: int
+    guess: bool = False
 
 
 @dataclass(frozen=True)

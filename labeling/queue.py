@@ -196,6 +196,7 @@ def suggestion_of(prediction: Prediction | None, model: ModelVersion | None) -> 
         probabilities=dict(zip(model.label_map, prediction.probabilities, strict=True)),
         model_version_id=model.id,
         model_number=model.number,
+        guess=model.kind == "zero_shot",
     )
 
 

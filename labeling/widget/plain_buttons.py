@@ -67,7 +67,8 @@ def _tweet(asked: Asked, labels: list[dict[str, str]], exchange: Exchange, engin
     if asked.suggestion is not None:
         names = {label["value"]: label["name"] for label in labels}
         name = names.get(asked.suggestion.label, asked.suggestion.label)
-        st.text(f"Suggested: {name}, {asked.suggestion.confidence:.0%}")
+        word = "A guess" if asked.suggestion.guess else "Suggested"
+        st.text(f"{word}: {name}, {asked.suggestion.confidence:.0%}")
     with st.container(horizontal=True):
         for label in labels:
             answer = _answer(asked, key, "label", label["value"])

@@ -162,12 +162,13 @@ export function drawLabels(refs, state, hidden) {
     const [kbd, name, bar, number, note] = button.children;
     bar.firstChild.style.transform = `scaleX(${share ?? 0})`;
     number.textContent = share === null ? "" : percent(share);
-    note.textContent = mine ? "your answer" : suggested ? "suggested, Enter accepts" : "";
+    const word = seen?.guess ? "a guess" : "suggested";
+    note.textContent = mine ? "your answer" : suggested ? `${word}, Enter accepts` : "";
     button.classList.toggle("suggested", suggested);
     button.classList.toggle("mine", mine);
     button.disabled = !item;
     const parts = [`Label ${name.textContent}`, kbd.textContent && `key ${kbd.textContent}`];
-    parts.push(number.textContent, suggested && "suggested", mine && "your answer");
+    parts.push(number.textContent, suggested && word, mine && "your answer");
     button.setAttribute("aria-label", parts.filter(Boolean).join(", "));
   }
   refs.flag.setAttribute("aria-pressed", String(Boolean(isFlagged(state))));

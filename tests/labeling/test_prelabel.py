@@ -1,0 +1,137 @@
+"""Which classifier a project should have next: a guess, a probe, the probe again, or none."""
+
+from collections.abc import Callable
+
+import pytest
+from small_store import LABELS, Store
+from sqlalchemy import insert, select
+
+from db.schema import AnnotationEvent, Gold, ModelVersion, Prediction, Run
+from labeling.prelabel import next_step
+from labeling.queue import suggestion_of
+
+StoreOf = Callable[..., Store]
+
+
+def step_of(store: Store) -> tuple[str, str | None] | None:
+    with store.write() as (session, project, _):
+        step = next_step(project, session=session)
+    return None if step is None else (step.kind, step.params.get("config", {}).get("kind"))
+
+
+def give_gold(store: Store, count: int) -> None:
+    with store.write() as (session, project, _):
+        rows = [
+            {
+                "tweet_id": number + 1,
+                "project_id": project.id,
+                "label": LABELS[number % len(LABELS)],
+                "source": "imported",
+            }
+            for number in range(count)
+        ]
+        session.execute(insert(Gold), rows)
+
+
+def answer(store: Store, count: int, first: int = 0) -> None:
+    with store.write() as (session, project, person):
+        rows = [
+            {
+                "idempotency_key": f"answer {number}",
+                "project_id": project.id,
+                "tweet_id": 1,
+                "annotator_id": person.id,
+                "kind": "label",
+                "label": LABELS[0],
+            }
+            for number in range(first, first + count)
+        ]
+        session.execute(insert(AnnotationEvent), rows)
+
+
+def trained(store: Store, kind: str) -> None:
+    """Note a finished run of a kind, as the newest, and let a version of that kind be current."""
+    with store.write() as (session, project, _):
+        events = session.scalars(select(AnnotationEvent.id)).all()
+        session.add(
+            Run(
+                project_id=project.id,
+                kind=kind,
+                base_model="test",
+                state="succeeded",
+                last_event_id=max(events, default=0),
+            )
+        )
+        session.scalars(select(ModelVersion)).one().kind = kind
+
+
+def test_without_a_model_the_first_one_is_a_guess(store_of: StoreOf) -> None:
+    store = store_of((1,) * 40, model=False)
+    give_gold(store, 4 * len(LABELS))
+    assert step_of(store) == ("train", "zero_shot")
+
+
+def test_five_gold_labels_each_make_a_probe(store_of: StoreOf) -> None:
+    store = store_of((1,) * 40)
+    trained(store, "zero_shot")
+    give_gold(store, 5 * len(LABELS) - 1)
+    assert step_of(store) is None
+    with store.write() as (session, project, _):
+        number = 5 * len(LABELS)
+        gold = Gold(
+            tweet_id=number, project_id=project.id, label=LABELS[(number - 1) % 4], source="single"
+        )
+        session.add(gold)
+    assert step_of(store) == ("train", "probe")
+
+
+def test_the_probe_trains_again_every_25_answers(store_of: StoreOf) -> None:
+    store = store_of((1,) * 40)
+    give_gold(store, 5 * len(LABELS))
+    trained(store, "probe")
+    answer(store, 24)
+    assert step_of(store) is None
+    answer(store, 1, first=24)
+    assert step_of(store) == ("train", "probe")
+    trained(store, "probe")
+    assert step_of(store) is None, "the next 25 are counted from there"
+
+
+@pytest.mark.parametrize("change", [{"auto_probe": False}, {"auto_probe_every": 30}])
+def test_retraining_by_itself_can_be_turned_off_or_slowed(
+    store_of: StoreOf, change: dict[str, object]
+) -> None:
+    store = store_of((1,) * 40, **change)
+    give_gold(store, 5 * len(LABELS))
+    trained(store, "probe")
+    answer(store, 25)
+    assert step_of(store) is None
+
+
+def test_a_fine_tuned_version_is_never_replaced_by_itself(store_of: StoreOf) -> None:
+    store = store_of((1,) * 40)
+    give_gold(store, 5 * len(LABELS))
+    trained(store, "fine_tuned")
+    answer(store, 100)
+    assert step_of(store) is None
+
+
+def test_tweets_without_a_prediction_are_pre_labelled(store_of: StoreOf) -> None:
+    store = store_of((1,) * 40)
+    trained(store, "fine_tuned")
+    with store.write() as (session, _, __):
+        session.delete(session.scalars(select(Prediction).limit(1)).one())
+    assert step_of(store) == ("prelabel", None)
+
+
+def test_only_what_zero_shot_says_is_called_a_guess(store_of: StoreOf) -> None:
+    store = store_of((1,) * 4)
+    with store.write() as (session, _, __):
+        model = session.scalars(select(ModelVersion)).one()
+        prediction = session.scalars(select(Prediction).limit(1)).one()
+        learned = suggestion_of(prediction, model)
+        model.kind = "zero_shot"
+        guessed = suggestion_of(prediction, model)
+    assert learned is not None
+    assert guessed is not None
+    assert (learned.guess, guessed.guess) == (False, True)
