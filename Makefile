@@ -4,7 +4,7 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format browser clean
+.PHONY: run test check stress soak format browser clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/python -m db upgrade >/dev/null
@@ -19,6 +19,14 @@ check: $(VENV)/.dev browser
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# All stress tests in full: about 45 minutes on 2 cores; the table is in build/stress.json too.
+stress: $(VENV)/.dev browser
+	RELABEL_STRESS=full $(BIN)/python -m pytest tests/stress
+
+# What takes longer still: 30 minutes of everything at once, and ten times the fuzzing.
+soak: $(VENV)/.dev browser
+	RELABEL_STRESS=soak $(BIN)/python -m pytest tests/stress -m soak
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
