@@ -99,6 +99,15 @@ def eligible(
     wanted = [tweet_id for tweet_id in tweet_ids if tweet_id not in asking.taken]
     if not wanted:
         return {}
+    found = _look(wanted, asking, session=session)
+    if found and session.get_bind().dialect.name == "postgresql":
+        # The conditions were read before the lock was got: a claim committed in between is only
+        # seen by another statement.
+        return _look(list(found), asking, session=session)
+    return found
+
+
+def _look(wanted: Collection[int], asking: Asking, *, session: Session) -> dict[int, Candidate]:
     query = (
         select(Tweet.id, Tweet.split, Tweet.project_id)
         .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)

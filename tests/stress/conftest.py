@@ -4,9 +4,10 @@ A stress test lives in a file test_tNN_name.py, NN being its number in docs/oper
 `scale.amount(short, full)` for its counts, and reports what it did through the fixture `tell`.
 """
 
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "labeling"), str(HERE.parent / "trainer")]
 
+import postgres  # noqa: E402
 from results import Results  # noqa: E402
 from scale import FULL, MODE, SOAK  # noqa: E402
+from stores import new_database  # noqa: E402
 
 RESULTS = Results(MODE)
 _NUMBER = re.compile(r"test_t(\d+)_")
@@ -46,6 +49,25 @@ def tell(request: pytest.FixtureRequest) -> Tell:
                 kept[name] = kept[name] + value if adds else value
 
     return _tell
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of the tests' own; CI must have one."""
+    if postgres.binaries() is None:
+        if os.environ.get("CI"):
+            pytest.fail("no PostgreSQL server is installed: apt-get install postgresql")
+        pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database on each of the two systems."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'relabel.db'}"
+    return new_database(request.getfixturevalue("postgres_server"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
