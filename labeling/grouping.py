@@ -52,6 +52,14 @@ def text_key(text: str) -> str:
     return blake2b(normalise(text).encode(), digest_size=16).hexdigest()
 
 
+def own_key(tweet_id: int) -> str:
+    """Return the key of a group that a person split off for one tweet; no text has it.
+
+    Random like the others: the queue draws groups at random by walking along their keys.
+    """
+    return blake2b(f"own:{tweet_id}".encode(), digest_size=16, person=b"own group").hexdigest()
+
+
 def is_retweet(text: str) -> bool:
     """Tell whether a text begins like a retweet."""
     return _RETWEET.match(text) is not None

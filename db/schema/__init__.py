@@ -3,6 +3,7 @@
 from db.schema.answers import Annotation, AnnotationEvent, Gold, Lease
 from db.schema.base import Base
 from db.schema.corpus import DuplicateGroup, ImportBatch, ImportReject, Tweet
+from db.schema.grouping import QueueScore, TextBlock, TextVariant
 from db.schema.models import Epoch, ModelVersion, Prediction, Run, TrainingStep
 from db.schema.people import Annotator, AuditEntry, Label, Project
 from db.schema.work import Job
@@ -24,7 +25,10 @@ __all__ = [
     "ModelVersion",
     "Prediction",
     "Project",
+    "QueueScore",
     "Run",
+    "TextBlock",
+    "TextVariant",
     "TrainingStep",
     "Tweet",
 ]

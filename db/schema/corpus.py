@@ -9,6 +9,7 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,6 +26,8 @@ class ImportBatch(Base):
 
     rows: records read so far, so that an import that was cut off goes on behind them.
     groups: duplicate groups that it added. rounded_ids: ids that look rounded by a spreadsheet.
+    alike: texts that joined the group of another, like text. kept_apart: those that were also
+    like the texts of a group in another split, with which theirs must not be merged.
     """
 
     __tablename__ = "import_batch"
@@ -44,6 +47,8 @@ class ImportBatch(Base):
     rejected: Mapped[int] = mapped_column(default=0)
     groups: Mapped[int] = mapped_column(default=0)
     rounded_ids: Mapped[int] = mapped_column(default=0)
+    alike: Mapped[int] = mapped_column(default=0, server_default="0")
+    kept_apart: Mapped[int] = mapped_column(default=0, server_default="0")
     annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotator.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
@@ -65,9 +70,12 @@ class ImportReject(Base):
 
 
 class DuplicateGroup(Base):
-    """Tweets whose normalised text is the same. Holds the split of all of them.
+    """Tweets whose texts are the same or alike. Holds the split of all of them.
 
-    key: the normalised text's digest. representative_id: the member that people are asked.
+    key: the digest of its first text when normalised; texts alike to it: see TextVariant.
+    representative_id: the member that people are asked.
+    own: a person split it off another group: neither imports nor regrouping put tweets into it
+    or merge it. Its key is made up (labeling.grouping.own_key), so that no text has it.
     open: no member has a gold label yet; kept by labeling.resolving, so that the queue need not
     look through what is done. An open group that has gold after all costs the queue a look, no
     more: it checks, and closes it.
@@ -97,6 +105,7 @@ class DuplicateGroup(Base):
     size: Mapped[int] = mapped_column(default=1)
     representative_id: Mapped[int | None]
     open: Mapped[bool] = mapped_column(default=True)
+    own: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Tweet(Base):

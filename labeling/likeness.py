@@ -1,0 +1,174 @@
+"""When two texts say the same although they are not equal: framed, cut off, or misspelt.
+
+Texts are alike when they are equal without their frame ("via @outlet", who is addressed,
+neutral tags at the end), when one is the beginning of the other and was cut off, or when they
+differ by the spelling of a word or two. A word more or less keeps them apart, and so does any
+difference in numbers or negation. docs/methods.md lists the rules with their reasons.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+from zlib import crc32
+
+from rapidfuzz.distance import OSA, Levenshtein
+
+from labeling.framing import without_frame
+from labeling.grouping import normalise
+
+Likeness = Literal["framed", "cut", "spelling"]
+
+_FEWEST_WORDS = 6
+_FEWEST_LETTERS = 35
+_CUT_FROM = 100  # characters of a raw text from which on an ellipsis means that it was cut off
+_CLASSES = 3
+_START_WORDS = 6
+_TAIL = re.compile(r"(?:\s+|https?://[^\s…]*|pic\.twitter\.com/\S*)+$", re.IGNORECASE)
+_CUT_ADDRESS = re.compile(
+    r"(?:https?://[^\s…]*|\bht{1,2}p?s?:?/{0,2})(?:…|\.\.\.|Ã¢â‚¬Â¦|â€¦)\s*$", re.IGNORECASE
+)
+_ELLIPSES = ("…", "...", "Ã¢â‚¬Â¦", "â€¦")
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_MASK = (1 << 63) - 1
+_NEGATIONS = _words(
+    "no not never none nobody nothing nowhere neither nor cannot without hardly barely non "
+    "dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt couldnt cant hasnt havent "
+    "hadnt aint mustnt neednt"
+)
+_AMOUNTS = _words(
+    "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty "
+    "fifty sixty seventy eighty ninety hundred hundreds thousand thousands million millions "
+    "billion billions trillion trillions half quarter double triple once twice first second "
+    "third last all some most many few more less least"
+)
+# Words whose neighbours in spelling say something else about the subject.
+_TURNS = _words(
+    "hoax fake fraud real unreal true untrue truth false deny denies denied denial denier deniers "
+    "believe believes believer believers prevent present threat treat warming warning cooling "
+    "hopeful hopeless harmful harmless useful useless proven unproven support oppose"
+)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A text as it is compared. core: its words without frame, joined by blanks.
+
+    cut: the text was cut off, so its end is not where it ended.
+    """
+
+    core: str
+    cut: bool
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Return the words of the core."""
+        return self.core.split()
+
+    @cached_property
+    def comparable(self) -> bool:
+        """Tell whether there is enough text for a likeness to mean something."""
+        return len(self.core) >= _FEWEST_LETTERS and len(self.words) >= _FEWEST_WORDS
+
+
+def wording(text: str) -> Wording:
+    """Return a text as it is compared with others."""
+    core, framed_end = without_frame(text, normalise)
+    return Wording(core, not framed_end and is_truncated(text))
+
+
+def is_truncated(text: str) -> bool:
+    """Tell whether a text was cut off where tweets or feeds are: long, and ending in an ellipsis.
+
+    A short text that trails off is whole, and so is one that was cut off within its address:
+    what such a text lacks is the rest of the address.
+    """
+    if len(text) < _CUT_FROM or ("…" not in text and "..." not in text and "¦" not in text):
+        return False
+    if _CUT_ADDRESS.search(text):
+        return False
+    return _TAIL.sub("", text).endswith(_ELLIPSES)
+
+
+def blocks(one: Wording) -> list[int]:
+    """Return the keys under which a text is stored and looked up: alike texts share one.
+
+    The words are dealt into three classes by their checksum, so up to two changed words leave a
+    class as it was; a fourth key is the first words, for what was cut off. 63 bits each.
+    """
+    if not one.comparable:
+        return []
+    classes: list[list[int]] = [[] for _ in range(_CLASSES)]
+    for word in set(one.words):
+        digest = crc32(word.encode(errors="surrogatepass"))
+        classes[digest % _CLASSES].append(digest)
+    keys = [_mixed(place, sorted(found)) for place, found in enumerate(classes) if len(found) > 1]
+    start = " ".join(one.words[:_START_WORDS]).encode(errors="surrogatepass")
+    # A cut-off text may end within its sixth word; then its start is not that of the whole.
+    return [*keys, _mixed(_CLASSES, [crc32(start), crc32(start[::-1])])]
+
+
+def _mixed(place: int, digests: list[int]) -> int:
+    value = 0x9E3779B97F4A7C15 + place
+    for digest in digests:
+        value = ((value ^ digest) * 0x100000001B3 + (value >> 29)) & 0xFFFFFFFFFFFFFFFF
+    return value & _MASK
+
+
+def likeness(one: Wording, other: Wording) -> Likeness | None:
+    """Return how two texts are alike, None where they are not."""
+    if not (one.comparable and other.comparable):
+        return None
+    if one.core == other.core:
+        return "framed"
+    if (one.cut and other.core.startswith(one.core)) or (
+        other.cut and one.core.startswith(other.core)
+    ):
+        return "cut"
+    return "spelling" if _spelt_alike(one, other) else None
+
+
+def _spelt_alike(one: Wording, other: Wording) -> bool:
+    most = 1 if len(one.core) < 60 else 2 if len(one.core) < 100 else 3
+    first, second = one.core.replace(" ", ""), other.core.replace(" ", "")
+    if abs(len(first) - len(second)) > most:
+        return False
+    if Levenshtein.distance(first, second, score_cutoff=most) > most:
+        return False
+    for step in Levenshtein.opcodes(one.words, other.words):
+        if step.tag == "equal":
+            continue
+        here = one.words[step.src_start : step.src_end]
+        there = other.words[step.dest_start : step.dest_end]
+        if not _same_words(here, there):
+            return False
+    return True
+
+
+def _same_words(here: list[str], there: list[str]) -> bool:
+    """Tell whether two runs of words differ by nothing but spelling or where blanks stand."""
+    changed = {*here, *there}
+    if changed & _NEGATIONS or changed & _AMOUNTS or changed & _TURNS:
+        return False
+    if any(not word.isalpha() for word in changed):
+        return False
+    if "".join(here) == "".join(there):
+        return True
+    if len(here) != len(there):
+        return False
+    return all(_variants(a, b) for a, b in zip(here, there, strict=True))
+
+
+def _variants(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    shorter = min(len(one), len(other))
+    if shorter < 5 or one[0] != other[0]:
+        return False
+    most = 1 if shorter < 8 else 2
+    return OSA.distance(one, other, score_cutoff=most) <= most
