@@ -1,6 +1,6 @@
 """The tables, one module a subject."""
 
-from db.schema.answers import Annotation, AnnotationEvent, Gold, Lease
+from db.schema.answers import Annotation, AnnotationEvent, Gold, LabelExample, Lease
 from db.schema.base import Base
 from db.schema.corpus import DuplicateGroup, ImportBatch, ImportReject, Tweet
 from db.schema.grouping import QueueScore, TextBlock, TextVariant
@@ -21,6 +21,7 @@ __all__ = [
     "ImportReject",
     "Job",
     "Label",
+    "LabelExample",
     "Lease",
     "ModelVersion",
     "Prediction",

@@ -80,6 +80,7 @@ class Gold(Base):
 
     source: imported, single, agreement, adjudicated, propagated or auto-accepted.
     origin_tweet_id: for propagated, the member of the group that a person answered.
+    merged_from: the label it had before that one was merged into `label`.
     """
 
     __tablename__ = "gold"
@@ -98,6 +99,21 @@ class Gold(Base):
     model_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))
     origin_tweet_id: Mapped[int | None] = mapped_column(ForeignKey("tweet.id", ondelete="CASCADE"))
     note: Mapped[str] = mapped_column(Text, default="")
+    merged_from: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class LabelExample(Base):
+    """A tweet that the guidelines show as an example of a label."""
+
+    __tablename__ = "label_example"
+    __table_args__ = (UniqueConstraint("project_id", "tweet_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweet.id", ondelete="CASCADE"))
+    label: Mapped[str] = mapped_column(Text)
+    annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotator.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -30,7 +30,10 @@ class Project(Base):
 
 
 class Label(Base):
-    """One class. `value` is how it stands in files ("-1"); it is text everywhere."""
+    """One class. `value` is how it stands in files ("-1"); it is text everywhere.
+
+    merged_into: the value of the label that its answers count for; such a label is not active.
+    """
 
     __tablename__ = "label"
     __table_args__ = (UniqueConstraint("project_id", "value"),)
@@ -44,6 +47,7 @@ class Label(Base):
     color: Mapped[str] = mapped_column(Text, default="#8C8C8C")
     position: Mapped[int] = mapped_column(default=0)
     active: Mapped[bool] = mapped_column(default=True)
+    merged_into: Mapped[str | None] = mapped_column(Text)
 
 
 class Annotator(Base):

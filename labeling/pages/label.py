@@ -8,8 +8,9 @@ import streamlit as st
 from labeling import prelabel
 from labeling.pages.parts import context, errors, resources
 from labeling.widget import plain_buttons
-from labeling.widget.annotate import annotate, sent
+from labeling.widget.annotate import annotate, asked, sent
 from labeling.widget.exchange import Exchange, Taken, fill, model_due, refill, take, to_json
+from labeling.widget.questions import reply_to
 
 CARD = "label_card"
 EXCHANGE = "label_exchange"
@@ -52,13 +53,22 @@ def card(here: context.PageContext, exchange: Exchange) -> None:
     key = f"{CARD}_{here.project_id}_{here.annotator_id}"
     # What goes wrong is said below the card, so that nothing on it moves.
     above, below = st.container(), st.container()
-    taken, filled = Taken(), False
+    taken, filled, reply = Taken(), False, None
     with below, errors.shown():
         taken = take(sent(key), exchange, engine=engine)
+        reply = reply_to(
+            asked(key),
+            exchange,
+            resources.explainer(),
+            engine=engine,
+            data=resources.settings().data,
+        )
         filled = fill(exchange, engine=engine)
     with above, errors.shown():
         base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-        data = to_json(exchange, taken, engine=engine, base=base, day_start=start_of_day())
+        data = to_json(
+            exchange, taken, engine=engine, base=base, day_start=start_of_day(), reply=reply
+        )
         annotate(data, key=key)
     # The person has what they waited for; the rest comes behind it.
     with below, errors.shown():

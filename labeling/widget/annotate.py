@@ -14,19 +14,25 @@ _card = st.components.v2.component(
 
 def sent(key: str) -> list[Any]:
     """Return the outbox as the browser sent it last, before the card is drawn in this run."""
-    return _outbox(st.session_state.get(key))
-
-
-def annotate(data: dict[str, Any], *, key: str) -> list[Any]:
-    """Draw the card with `data` (Exchange.to_json) and return the browser's outbox."""
-    return _outbox(_card(key=key, data=data, on_outbox_change=_nothing))
-
-
-def _outbox(state: Any) -> list[Any]:
     # The browser is not to be trusted with the shape of anything.
-    found = state.get("outbox") if hasattr(state, "get") else None
+    found = _state(key, "outbox")
     return found if isinstance(found, list) else []
 
 
+def asked(key: str) -> Any:
+    """Return the question that the browser has open, as it sent it."""
+    return _state(key, "question")
+
+
+def annotate(data: dict[str, Any], *, key: str) -> None:
+    """Draw the card with `data` (exchange.to_json)."""
+    _card(key=key, data=data, on_outbox_change=_nothing, on_question_change=_nothing)
+
+
+def _state(key: str, name: str) -> Any:
+    state = st.session_state.get(key)
+    return state.get(name) if hasattr(state, "get") else None
+
+
 def _nothing() -> None:
-    """Name the state `outbox`; the page reads it in its body."""
+    """Name a state; the page reads it in its body."""

@@ -20,7 +20,11 @@ MODULES = (
     "state.js",
     "history.js",
     "browser.js",
+    "asking.js",
     "view.js",
+    "lists.js",
+    "panels.js",
+    "asides.js",
     "card.js",
 )
 _IMPORT = re.compile(r"^import\s[^;]*;\n", re.MULTILINE)

@@ -1,7 +1,8 @@
 /** The card: wires state, screen, keys, storage and server together. */
 
 import { absorb, adopt, log, show, undo } from "./history.js";
-import { answer, current, goOn, initial, isFlagged, itemId, receive, walk } from "./state.js";
+import { answer, current, goOn, initial, isFlagged, itemId, receive, resized, walk } from "./state.js";
+import { makeAsides } from "./asides.js";
 import {
   afterPaint,
   browserStorage,
@@ -14,12 +15,15 @@ import {
 } from "./browser.js";
 import { actionOf, takesText } from "./keys.js";
 import { makeKeep } from "./keep.js";
+import { drawExamples } from "./lists.js";
+import { makePanels } from "./panels.js";
 import { makeStopwatch } from "./stopwatch.js";
 import { makeSync } from "./sync.js";
 import { buildLabels, buildPanels, drawCard, drawLabels, drawLog, drawTop, markOverflow, refsOf } from "./view.js";
 
 const FLASH_MS = 120;
-const PANEL_ACTS = new Set(["close", "guide", "keys"]);
+const PANEL_ACTS = new Set(["close", "guide", "keys", "group"]);
+const TIMERS = { set: (work, ms) => setTimeout(work, ms), clear: (id) => clearTimeout(id) };
 // One card for each place in the page; Streamlit calls mount() again with each new `data`.
 const cards = new WeakMap();
 
@@ -55,7 +59,6 @@ class Card {
     this.server = null;
     this.onScreen = null;
     this.drawn = "";
-    this.openPanel = null;
     this.refs = refsOf(root);
     this.keep = makeKeep(browserStorage(), scope);
     this.keeps = true;
@@ -70,7 +73,24 @@ class Card {
       said: () => this.drawTop(),
       outbox: () => this.state.outbox,
       now: () => performance.now(),
-      timers: { set: (work, ms) => setTimeout(work, ms), clear: (id) => clearTimeout(id) },
+      timers: TIMERS,
+    });
+    this.panels = makePanels(root);
+    this.sendQuestion = () => {};
+    this.asides = makeAsides({
+      refs: this.refs,
+      panels: this.panels,
+      newKey,
+      timers: TIMERS,
+      send: (question) => this.sendQuestion(question),
+      item: () => (this.state.goalReached ? null : current(this.state)),
+      suggestion: () => this.suggestion(),
+      label: (value) => this.state.labels.find((one) => one.value === value),
+      say: (text) => this.say(text),
+      resized: (tweetId, size) => {
+        this.state = resized(this.state, tweetId, size);
+      },
+      changed: () => this.draw(),
     });
     this.listen();
     this.refs.hide.setAttribute("aria-pressed", String(this.hidden));
@@ -97,6 +117,7 @@ class Card {
   destroy() {
     this.listening.abort();
     this.sync.stop();
+    this.asides.stop();
   }
 
   /** Take in what the server sent, and tell what it still lacks. */
@@ -105,6 +126,7 @@ class Card {
     // Only what the server reads travels; the texts stay here.
     this.send = (outbox) =>
       setStateValue("outbox", outbox.map(({ text: _text, ...rest }) => rest));
+    this.sendQuestion = (question) => setStateValue("question", question);
     this.base = data.base;
     const restarted = this.server !== data.server;
     this.server = data.server;
@@ -112,13 +134,16 @@ class Card {
     this.state = receive(this.state, data);
     const left = new Set(this.state.outbox.map((one) => one.key));
     this.keep.drop(before.filter((one) => !left.has(one.key)).map((one) => one.key));
-    const drawn = JSON.stringify([data.labels, data.guidelines]);
+    const { labels, guidelines, examples, may_add_examples } = data;
+    const drawn = JSON.stringify([labels, guidelines, examples, may_add_examples]);
     if (drawn !== this.drawn) {
       this.drawn = drawn;
       buildLabels(this.refs, this.state.labels);
-      buildPanels(this.refs, this.state.labels, data.guidelines ?? "");
+      buildPanels(this.refs, this.state.labels, guidelines ?? "");
+      drawExamples(this.refs, this.state.labels, examples ?? [], Boolean(may_add_examples));
     }
     this.sync.heard(restarted);
+    this.asides.heard(data.reply);
     this.draw();
     this.measure();
   }
@@ -126,7 +151,8 @@ class Card {
   draw() {
     const item = current(this.state);
     const id = item ? itemId(item) : null;
-    drawCard(this.refs, this.state, this.hidden);
+    if (id !== this.onScreen) this.asides.moveOn();
+    drawCard(this.refs, this.state, this.hidden, this.asides.explained());
     drawLabels(this.refs, this.state, this.hidden);
     this.drawTop();
     drawLog(this.refs, this.state);
@@ -174,7 +200,7 @@ class Card {
     this.sync.push();
   }
 
-  act({ act, label, key }) {
+  act({ act, label, key, member }) {
     const { state } = this;
     const acts = {
       label: () => this.choose(label),
@@ -187,10 +213,15 @@ class Card {
       forward: () => this.goTo(walk(state, 1)),
       goOn: () => this.goTo(goOn(state)),
       revise: () => this.revise(key),
+      explain: () => this.asides.toggleWords(),
+      group: () => this.asides.toggleGroup(),
+      splitOff: () => this.asides.ask("split_off", { member: Number(member) }),
+      rejoin: () => this.asides.ask("rejoin", { member: Number(member) }),
+      example: () => this.asides.ask("example", { label }),
       hide: () => this.toggleSuggestions(),
-      guide: () => this.togglePanel(this.refs.guide),
-      keys: () => this.togglePanel(this.refs.keys),
-      close: () => this.closePanel(),
+      guide: () => this.panels.toggle(this.refs.guide),
+      keys: () => this.panels.toggle(this.refs.keys),
+      close: () => this.panels.close(),
       reload: () => window.location.reload(),
     };
     acts[act]?.();
@@ -219,27 +250,17 @@ class Card {
     this.draw();
   }
 
+  /** A calm line below the card, until the next act. */
+  say(text) {
+    this.state = { ...this.state, notice: { kind: "said", text } };
+    this.drawTop();
+  }
+
   flash(value) {
     const button = [...this.refs.labels.children].find((one) => one.dataset.label === value);
     if (!button) return;
     button.classList.add("pressed");
     setTimeout(() => button.classList.remove("pressed"), FLASH_MS);
-  }
-
-  togglePanel(panel) {
-    const same = this.openPanel?.panel === panel;
-    this.closePanel();
-    if (same) return;
-    this.openPanel = { panel, before: this.root.activeElement };
-    panel.hidden = false;
-    panel.querySelector("button").focus();
-  }
-
-  closePanel() {
-    if (!this.openPanel) return;
-    this.openPanel.panel.hidden = true;
-    this.openPanel.before?.focus();
-    this.openPanel = null;
   }
 
   openComment() {
@@ -261,7 +282,7 @@ class Card {
     if (from === this.refs.commentText && event.key === "Escape") this.closeComment();
     const where = { typing: takesText(from), onButton: isButton(from) };
     const known = actionOf(event, this.state.labels, where);
-    if (!known || (this.openPanel && !PANEL_ACTS.has(known.act))) return;
+    if (!known || (this.panels.open() && !PANEL_ACTS.has(known.act))) return;
     if (!this.root.contains(from) && elsewhereOpen()) return;
     event.preventDefault();
     this.act(known);
@@ -269,7 +290,7 @@ class Card {
 
   onClick(event) {
     const button = event.target.closest("[data-act]");
-    if (event.target === this.openPanel?.panel) this.closePanel();
+    if (event.target === this.panels.open()) this.panels.close();
     if (!button) return;
     // A click leaves no focus behind, or the next Enter would press this button again.
     if (event.detail > 0) button.blur();

@@ -9,7 +9,7 @@ before, and a run that is lost costs nothing.
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ from db.sessions import reading, writing
 from labeling.answering import counters, history, record
 from labeling.asking import Answer, QueueItem, Recorded
 from labeling.errors import AnswerError
+from labeling.examples import examples_of
+from labeling.permissions import may
 from labeling.queue import next_items, why_empty
 
 AT_HAND = 40  # tweets that wait in the browser
@@ -37,7 +39,10 @@ MOVES_ON = ("label", "skip")
 
 @dataclass
 class Exchange:
-    """One page in one browser. server: tells the browser that memory started anew."""
+    """One page in one browser. server: tells the browser that memory started anew.
+
+    replied: to the question that was answered last (labeling.widget.questions).
+    """
 
     project_id: int
     annotator_id: int
@@ -49,6 +54,7 @@ class Exchange:
     active_at: float = float("-inf")
     unseen_labels: bool = False
     looked_after_at: float = float("-inf")
+    replied: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -166,8 +172,12 @@ def to_json(
     engine: Engine,
     base: str,
     day_start: datetime | None = None,
+    reply: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what the card draws, as plain values; day_start: when the person's day began."""
+    """Return what the card draws, as plain values.
+
+    day_start: when the person's day began; reply: to what the person asked of the tweet.
+    """
     exchange.run += 1
     with reading(engine) as session:
         project, person = _who(exchange, session=session)
@@ -180,6 +190,9 @@ def to_json(
             "base": base,
             "labels": _labels(project, session=session),
             "guidelines": project.guidelines,
+            "examples": [asdict(one) for one in examples_of(project, session=session)],
+            "may_add_examples": may(person.role, "adjudicate"),
+            "reply": reply,
             "items": [item.to_json() for item in exchange.items],
             "ack": [
                 {"key": one.key, "state": one.state, "message": one.message} for one in taken.acks

@@ -7,6 +7,8 @@ const NAMED = {
   m: "comment",
   z: "undo",
   g: "guide",
+  e: "explain",
+  t: "group",
   h: "hide",
   "?": "keys",
   Escape: "close",

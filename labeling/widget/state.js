@@ -125,7 +125,16 @@ function withItems(state, items) {
 /** An open item that the server leased anew carries the new lease; the rest of it stays. */
 function reclaimed(state, item, offer) {
   if (!offer || state.given[itemId(item)]) return item;
-  return { ...item, lease_generation: offer.lease_generation, reopened: false };
+  const { lease_generation, group_size } = offer;
+  return { ...item, lease_generation, group_size, reopened: false };
+}
+
+/** The group of a tweet has another size now. */
+export function resized(state, tweetId, size) {
+  const tape = state.tape.map((item) =>
+    item.tweet_id === tweetId ? { ...item, group_size: size } : item,
+  );
+  return { ...state, tape };
 }
 
 /** Index of the first open item from `start` on, else of any open one, else the tape's end. */

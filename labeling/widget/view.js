@@ -1,6 +1,6 @@
 /** From state to screen. Reads the state, writes the DOM; decides nothing. */
 
-import { fillGuidelines, fillTweet, percent } from "./text.js";
+import { fillExplained, fillGuidelines, fillTweet, percent } from "./text.js";
 import { current, doneToday, isFlagged, standing } from "./state.js";
 import { log } from "./history.js";
 
@@ -12,6 +12,8 @@ const KEYS = [
   ["Z", "undo, as many steps as you like"],
   ["← →", "walk back and forward"],
   ["H", "hide or show suggestions"],
+  ["E", "explain: the words that the suggestion rests on"],
+  ["T", "the tweets that this one stands for"],
   ["G", "guidelines"],
   ["?", "these keys"],
 ];
@@ -84,7 +86,7 @@ export function buildPanels(refs, labels, guidelines) {
 }
 
 /** The tweet's card: its text and what is known of it, or the state that stands in its place. */
-export function drawCard(refs, state, hidden) {
+export function drawCard(refs, state, hidden, explained = null) {
   const item = state.goalReached ? null : current(state);
   refs.tweet.hidden = !item;
   refs.state.hidden = Boolean(item);
@@ -95,14 +97,34 @@ export function drawCard(refs, state, hidden) {
     drawPause(refs, state);
     return;
   }
-  if (refs.tweet.dataset.of !== String(item.tweet_id) || refs.tweet.textContent !== item.text) {
-    refs.tweet.dataset.of = String(item.tweet_id);
-    fillTweet(refs.tweet, item.text);
-    refs.tweet.scrollTop = 0;
-    markOverflow(refs.tweet);
-  }
-  refs.chips.replaceChildren(...chipsOf(state, item).map((text) => make("span", "chip", text)));
-  refs.reason.textContent = item.blind || hidden ? "" : (REASONS[item.reason] ?? "");
+  drawText(refs.tweet, item, explained);
+  const chips = chipsOf(state, item).map((text) => make("span", "chip", text));
+  if (item.group_size > 1) chips.splice(item.is_retweet ? 1 : 0, 0, groupChip(item));
+  refs.chips.replaceChildren(...chips);
+  const reason = item.blind || hidden ? "" : (REASONS[item.reason] ?? "");
+  refs.reason.textContent = explained?.note ?? reason;
+}
+
+/** The text, its words tinted where they are explained: {words, color}. */
+function drawText(element, item, explained) {
+  const shown = `${item.tweet_id}${explained?.words ? " explained" : ""}`;
+  if (element.dataset.of === shown && element.textContent === item.text) return;
+  const same = element.dataset.of?.split(" ")[0] === String(item.tweet_id);
+  element.dataset.of = shown;
+  if (explained?.words) {
+    element.style.setProperty("--label", explained.color);
+    fillExplained(element, item.text, explained.words);
+  } else fillTweet(element, item.text);
+  if (!same) element.scrollTop = 0;
+  markOverflow(element);
+}
+
+function groupChip(item) {
+  const chip = make("button", "chip", `stands for ${item.group_size.toLocaleString("en")} tweets`);
+  chip.type = "button";
+  chip.dataset.act = "group";
+  chip.setAttribute("aria-haspopup", "dialog");
+  return chip;
 }
 
 /** Let the last line fade where more text lies below it. */
@@ -114,9 +136,6 @@ export function markOverflow(element) {
 function chipsOf(state, item) {
   const chips = [];
   if (item.is_retweet) chips.push("RT");
-  if (item.group_size > 1) {
-    chips.push(`stands for ${item.group_size.toLocaleString("en")} tweets`);
-  }
   if (item.cut_off) chips.push("text cut off");
   if (isFlagged(state)) chips.push("flagged");
   const comment = state.marks[item.tweet_id]?.comment;
@@ -163,7 +182,8 @@ export function drawLabels(refs, state, hidden) {
     bar.firstChild.style.transform = `scaleX(${share ?? 0})`;
     number.textContent = share === null ? "" : percent(share);
     const word = seen?.guess ? "a guess" : "suggested";
-    note.textContent = mine ? "your answer" : suggested ? `${word}, Enter accepts` : "";
+    const accepts = suggested && !mine ? [make("span", "hint", ", Enter accepts")] : [];
+    note.replaceChildren(mine ? "your answer" : suggested ? word : "", ...accepts);
     button.classList.toggle("suggested", suggested);
     button.classList.toggle("mine", mine);
     button.disabled = !item;

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from app_server import AppServer
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import Engine
+
+from db import migrate, projects
+from db.engine import make_engine
+from db.sessions import writing
 
 # The made-up project is the same as for the tests of the widget without a browser.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "widget"))
@@ -45,6 +50,18 @@ def app(tmp_path: Path) -> Iterator[AppServer]:
     server = AppServer(tmp_path)
     yield server
     server.kill()
+
+
+@pytest.fixture
+def engine(app: AppServer) -> Iterator[Engine]:
+    """The app's store, with two people in it."""
+    made = make_engine(f"sqlite:///{app.data / 'relabel.db'}")
+    migrate.upgrade(made)
+    with writing(made) as session:
+        for name in ("Ada", "Ben"):
+            projects.get_or_add_annotator(name, session=session, role="admin")
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

@@ -6,29 +6,13 @@ from dataclasses import replace
 
 import pytest
 from app_server import AppServer
+from card_page import SAVED, events, ready, saved, standing, tweet
 from label_corpus import HOSTILE, QUIET, make_project
 from playwright.sync_api import Page, expect
-from sqlalchemy import Engine, select
-
-from db import migrate, projects
-from db.engine import make_engine
-from db.schema import Annotation, AnnotationEvent
-from db.sessions import reading, writing
+from sqlalchemy import Engine
 
 pytestmark = pytest.mark.browser
 Visitor = Callable[..., Page]
-SAVED = "saved ✓"
-
-
-@pytest.fixture
-def engine(app: AppServer):
-    made = make_engine(f"sqlite:///{app.data / 'relabel.db'}")
-    migrate.upgrade(made)
-    with writing(made) as session:
-        for name in ("Ada", "Ben"):
-            projects.get_or_add_annotator(name, session=session, role="admin")
-    yield made
-    made.dispose()
 
 
 @pytest.fixture
@@ -36,33 +20,6 @@ def project(app: AppServer, engine: Engine) -> int:
     number = make_project(engine, app.data)
     app.start()
     return number
-
-
-def ready(page: Page) -> Page:
-    """Wait until the card has its first tweet."""
-    expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=20_000)
-    expect(saved(page)).to_have_text(SAVED, timeout=10_000)
-    return page
-
-
-def saved(page: Page):
-    return page.locator(".relabel [data-ref=saved]")
-
-
-def tweet(page: Page) -> str:
-    return page.locator(".relabel .tweet").evaluate("element => element.textContent")
-
-
-def events(engine: Engine) -> list[AnnotationEvent]:
-    with reading(engine) as session:
-        found = session.scalars(select(AnnotationEvent).order_by(AnnotationEvent.id)).all()
-        session.expunge_all()
-        return list(found)
-
-
-def standing(engine: Engine) -> list[str | None]:
-    with reading(engine) as session:
-        return list(session.scalars(select(Annotation.label).order_by(Annotation.event_id)))
 
 
 def test_one_key_answers_and_the_next_tweet_is_there(

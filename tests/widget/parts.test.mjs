@@ -182,3 +182,13 @@ test("a share is never rounded to nothing", () => {
   assert.equal(percent(0.001), "<1 %");
   assert.equal(percent(0), "0 %");
 });
+
+test("a table in the guidelines is rows of cells, its first row the head", () => {
+  const found = blocks("Before\n\n| a | b |\n|---|:-:|\n| **c** | d |\nAfter");
+  assert.deepEqual(found, [
+    { tag: "p", text: "Before" },
+    { tag: "tr", cells: ["a", "b"], head: true },
+    { tag: "tr", cells: ["**c**", "d"], head: false },
+    { tag: "p", text: "After" },
+  ]);
+});

@@ -1,4 +1,4 @@
-"""What is made once for the whole server: settings and the database engine."""
+"""What is made once for the whole server: settings, the database engine, the explainer."""
 
 import streamlit as st
 from sqlalchemy import Engine
@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from db import engine as engines
 from db import migrate
 from db.settings import Settings
+from labeling.explaining import Explainer
 from trainer import job
 
 
@@ -29,3 +30,9 @@ def engine() -> Engine:
     Raises SchemaError when the database was made by a newer program.
     """
     return _engine(settings())
+
+
+@st.cache_resource(show_spinner=False, on_release=Explainer.close)
+def explainer() -> Explainer:
+    """Return the one that explains suggestions; its process starts with the first question."""
+    return Explainer()
