@@ -1,15 +1,19 @@
 # Every target sets up what it needs; a second run finds it done and takes seconds.
 PYTHON ?= python3
 PORT ?= 8501
+# Anything but this machine needs RELABEL_ACCESS=accounts or oidc (docs/operations.md).
+HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: run test check stress soak format browser clean
 
 run: $(VENV)/.runtime
+	@$(BIN)/python -m labeling.access "$(HOST)"
 	@$(BIN)/python -m db upgrade >/dev/null
-	@echo "Relabel is at http://127.0.0.1:$(PORT)  (Ctrl-C stops it)"
-	@exec $(BIN)/python -m streamlit run app.py --server.address=127.0.0.1 --server.port=$(PORT)
+	@echo "Relabel is at http://$(HOST):$(PORT)  (Ctrl-C stops it)"
+	@exec $(BIN)/python -m streamlit run app.py --server.address="$(HOST)" --server.port=$(PORT) \
+		--browser.serverAddress="$(HOST)"
 
 test: $(VENV)/.dev browser
 	$(BIN)/python -m pytest

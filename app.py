@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from labeling.pages.parts import context, errors, frame, header, sign_in
+from labeling.pages.parts import context, errors, frame, header, identity, server, sign_in
 
 PAGES = "labeling/pages"
 NAMES = (
@@ -23,6 +23,8 @@ def main() -> None:
     st.set_page_config(page_title="Relabel", page_icon=f"{PAGES}/mark.svg", layout="wide")
     st.logo(f"{PAGES}/logo.svg", size="large")
     with errors.shown():
+        server.check()
+        refused = identity.admit_by_provider()
         person = sign_in.person()
         first = "label" if context.any_project() else "projects"
         page = st.navigation(
@@ -37,12 +39,18 @@ def main() -> None:
             ],
             position="top" if person is not None else "hidden",
         )
-        frame.draw(person if person is not None else "")
+        frame.draw(person)
         if person is None:
-            sign_in.draw()
+            sign_in.draw(refused)
             return
+        identity.mark_seen()
         header.draw()
         page.run()
 
 
-main()
+if __name__ == "__main__":
+    # As the script of a page view.
+    main()
+else:
+    # As the server that `streamlit run app.py` looks for.
+    app = st.App(__file__, **server.options())

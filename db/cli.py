@@ -1,4 +1,4 @@
-"""`python -m db …`: upgrade, check, backup, restore."""
+"""`python -m db …`: upgrade, check, backup, restore, user."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from db.engine import make_engine
 from db.migrate import head, revision, upgrade
 from db.settings import Settings
 from db.types import now
+from db.user_commands import add_user_commands
 
 Result = Mapping[str, Any]
 
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("file", type=Path, metavar="FILE", help="the backup")
         add_json(command)
         command.set_defaults(function=function, show=show)
+    add_user_commands(commands)
     return parser
 
 

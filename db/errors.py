@@ -6,6 +6,7 @@ StoreError
 ├── NotFoundError         no such project, model version, annotator or job
 ├── ConflictError         the name or the state is already taken
 ├── InvalidSettingError   a setting outside what it may be
+├── AccountError          a name, password, address or role that an account may not have
 └── BackupError           a backup or restore that would not be whole
 """
 
@@ -32,6 +33,10 @@ class ConflictError(StoreError):
 
 class InvalidSettingError(StoreError):
     """A setting's value is outside what it may be."""
+
+
+class AccountError(StoreError):
+    """An account that cannot be as asked."""
 
 
 class BackupError(StoreError):

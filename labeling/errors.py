@@ -6,6 +6,8 @@ LabelingError
 ├── AnswerError         an answer that cannot be taken as it was sent
 ├── ExportError         a file that could not be written whole
 ├── PermissionRefused   this person may not do this
+├── SignInRefused       this name and password, or this provider's word, let nobody in
+├── AccessRefused       this way in may not be offered at this address
 ├── SearchError         a search that cannot be done as it was asked
 └── NotEnoughLabels     too few labels for what was asked
 """
@@ -50,6 +52,14 @@ class ExportError(LabelingError):
 
 class PermissionRefused(LabelingError):
     """Something that this person's role does not allow."""
+
+
+class SignInRefused(LabelingError):
+    """Nobody was let in; the message does not tell which part was wrong."""
+
+
+class AccessRefused(LabelingError):
+    """The way in that was chosen may not be offered as asked; nothing was started."""
 
 
 class NotEnoughLabels(LabelingError):

@@ -6,6 +6,7 @@ from db.schema.corpus import DuplicateGroup, ImportBatch, ImportReject, Tweet
 from db.schema.grouping import QueueScore, TextBlock, TextVariant
 from db.schema.models import Epoch, ModelVersion, Prediction, Run, TrainingStep
 from db.schema.people import Annotator, AuditEntry, Label, Project
+from db.schema.sign_ins import SignIn, SignInTries
 from db.schema.work import Job
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "Project",
     "QueueScore",
     "Run",
+    "SignIn",
+    "SignInTries",
     "TextBlock",
     "TextVariant",
     "TrainingStep",

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from labeling import prelabel
-from labeling.pages.parts import context, errors, resources
+from labeling.pages.parts import context, errors, identity, resources
 from labeling.widget import plain_buttons
 from labeling.widget.annotate import annotate, asked, sent
 from labeling.widget.exchange import Exchange, Taken, fill, model_due, refill, take, to_json
@@ -49,6 +49,9 @@ def exchange_of(here: context.PageContext) -> Exchange:
 @st.fragment(run_every=EVERY_SECONDS)
 def card(here: context.PageContext, exchange: Exchange) -> None:
     """Take what the browser sent, draw the card with what it waits for, then see to the model."""
+    if not context.still_here(here):
+        # Signed out elsewhere, or for too long: what is unsent stays in the browser.
+        st.rerun()
     engine = resources.engine()
     key = f"{CARD}_{here.project_id}_{here.annotator_id}"
     # What goes wrong is said below the card, so that nothing on it moves.
@@ -64,6 +67,8 @@ def card(here: context.PageContext, exchange: Exchange) -> None:
             data=resources.settings().data,
         )
         filled = fill(exchange, engine=engine)
+        if taken.acks:
+            identity.mark_seen()
     with above, errors.shown():
         base = str(st.get_option("server.baseUrlPath") or "").strip("/")
         data = to_json(

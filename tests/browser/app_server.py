@@ -25,6 +25,7 @@ class AppServer:
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self.environment: dict[str, str] = {}
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -33,6 +34,7 @@ class AppServer:
         """Start it and wait until it answers."""
         environment = {**os.environ, "RELABEL_DATA": str(self.data)}
         environment.pop("RELABEL_DATABASE_URL", None)
+        environment.update(self.environment)
         command = [sys.executable, "-m", "streamlit", "run", "app.py"]
         command += [f"--server.port={self.port}", "--server.headless=true"]
         with (self.data / "server.log").open("ab") as log:

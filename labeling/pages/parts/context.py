@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from db.schema import Annotator, Project
 from db.sessions import reading
 from labeling import permissions
-from labeling.pages.parts import resources, session_keys
+from labeling.access import access
+from labeling.pages.parts import identity, resources, session_keys
 
 PERSON_COOKIE = "relabel_person"
 
@@ -41,7 +42,7 @@ def current() -> PageContext:
         person = signed_in(session)
         project = current_project(session)
         if person is None:
-            st.info("Choose your name first.", icon=":material/person:")
+            st.info("Sign in first: reload the page.", icon=":material/person:")
             st.stop()
         if project is None:
             _no_project()
@@ -49,7 +50,9 @@ def current() -> PageContext:
 
 
 def signed_in(session: Session) -> Annotator | None:
-    """Return the person at this browser: chosen in this session, else remembered by a cookie."""
+    """Return the person at this browser, as the chosen way in knows them."""
+    if access().way != "local":
+        return identity.of_stay(session)
     chosen = st.session_state.get(session_keys.ANNOTATOR)
     if chosen is not None:
         person = session.get(Annotator, chosen)
@@ -63,6 +66,13 @@ def signed_in(session: Session) -> Annotator | None:
     if person is not None:
         st.session_state[session_keys.ANNOTATOR] = person.id
     return person
+
+
+def still_here(page: PageContext) -> bool:
+    """Tell whether the page's person is still signed in, for parts that run by themselves."""
+    with reading(resources.engine()) as session:
+        person = signed_in(session)
+        return person is not None and person.id == page.annotator_id
 
 
 def current_project(session: Session) -> Project | None:

@@ -8,6 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from labeling.access import access
+from labeling.pages.parts import session_keys
+
 _CSS = """
 [data-testid="stLayoutWrapper"]:has(> .st-key-relabel_frame) {
   position: absolute; height: 0; overflow: hidden;
@@ -39,12 +42,33 @@ _CSS = """
 """
 
 _JS = """
+const SENT = new Set();
+
+async function remember(base, ticket) {
+  if (SENT.has(ticket)) return;
+  SENT.add(ticket);
+  await fetch(`${base}/relabel/session`, {
+    method: "POST",
+    body: ticket,
+    headers: { "X-Relabel": "session" },
+  });
+}
+
+async function forget(base) {
+  await fetch(`${base}/relabel/session`, {
+    method: "DELETE",
+    headers: { "X-Relabel": "session" },
+  });
+}
+
 export default function ({ data }) {
-  const name = data && data.person;
-  if (name === null || name === undefined) return;
-  const age = name === "" ? 0 : 60 * 60 * 24 * 180;
+  if (!data) return;
+  if (data.ticket) remember(data.base, data.ticket);
+  if (data.forget) forget(data.base);
+  if (data.person === null || data.person === undefined) return;
+  const age = data.person === "" ? 0 : 60 * 60 * 24 * 180;
   document.cookie =
-    `relabel_person=${encodeURIComponent(name)}; path=/; SameSite=Strict; max-age=${age}`;
+    `relabel_person=${encodeURIComponent(data.person)}; path=/; SameSite=Strict; max-age=${age}`;
 }
 """
 
@@ -55,7 +79,19 @@ _frame = st.components.v2.component(
 
 
 def draw(person: str | None) -> None:
-    """Put the frame around the page; `person` is kept in a cookie, "" forgets it."""
-    data: dict[str, Any] = {"person": person}
+    """Put the frame around the page.
+
+    Where people pick a name, `person` is kept in a cookie ("" forgets it). Where they sign in
+    with a password, the browser hands the stay's ticket to the server, which sets a cookie that
+    no script can read (parts/server.py).
+    """
+    way = access().way
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    data: dict[str, Any] = {
+        "person": (person or "") if way == "local" else None,
+        "ticket": st.session_state.get(session_keys.TICKET) if person else None,
+        "forget": way == "accounts" and bool(st.session_state.get(session_keys.SIGNED_OUT)),
+        "base": f"/{base}" if base else "",
+    }
     with st.container(key="relabel_frame"):
         _frame(data=data, key="relabel_frame_component", height=1)

@@ -6,7 +6,8 @@ from sqlalchemy import select
 from db import projects
 from db.schema import Annotator
 from db.sessions import reading
-from labeling.pages.parts import context, resources, session_keys
+from labeling.access import access
+from labeling.pages.parts import context, identity, resources, session_keys
 from labeling.pages.parts.plain import plain, shorten
 
 
@@ -16,9 +17,9 @@ def draw() -> None:
         current = context.current_project(session)
         person = context.signed_in(session)
         names = {project.id: project.name for project in projects.list_projects(session=session)}
-        people = session.scalars(
-            select(Annotator.name).where(Annotator.active).order_by(Annotator.name)
-        ).all()
+        everybody = select(Annotator.name).where(Annotator.active).order_by(Annotator.name)
+        # Only where there are no passwords can one person become another.
+        people = session.scalars(everybody).all() if access().way == "local" else []
     if person is None:
         return
     with st.container(
@@ -68,7 +69,10 @@ def _switch() -> None:
 
 
 def sign_out() -> None:
-    """Forget who is here, in this session and in the browser's cookie."""
+    """Forget who is here, in this session, in the browser's cookie and in the store."""
     st.session_state.pop(session_keys.ANNOTATOR, None)
     st.session_state.pop(session_keys.PERSON_PICKER, None)
     st.session_state[session_keys.SIGNED_OUT] = True
+    identity.leave()
+    if access().way == "oidc":
+        st.logout()

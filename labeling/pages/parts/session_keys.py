@@ -6,6 +6,8 @@ Keys of single widgets are named where the widget is drawn, with the page's name
 PROJECT = "relabel_project_id"
 ANNOTATOR = "relabel_annotator_id"
 SIGNED_OUT = "relabel_signed_out"
+SIGN_IN = "relabel_sign_in_id"
+TICKET = "relabel_ticket"
 PROJECT_PICKER = "relabel_project_picker"
 PERSON_PICKER = "relabel_person_picker"
 NOTICE = "relabel_notice"
