@@ -4,7 +4,7 @@ All, not one: otherwise a short cut-off text would join two different tweets tha
 and a chain of small differences would end far from where it began.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -53,8 +53,8 @@ class AlikeGroups:
                 entered.append(key)
         return entered
 
-    def find(self, said: Wording, keys: Iterable[int]) -> Match | None:
-        """Return the group that a text joins, None where it is like none."""
+    def like(self, said: Wording, keys: Iterable[int]) -> dict[int, Likeness]:
+        """Return the groups that hold a text like this one under its keys, and how it is alike."""
         near = {text for key in keys for text in self._blocks.get(key, ())}
         alike: dict[int, Likeness] = {}
         for text in sorted(near):
@@ -62,10 +62,26 @@ class AlikeGroups:
             how = likeness(said, other)
             if how and (group not in alike or _rank(how) < _rank(alike[group])):
                 alike[group] = how
+        return alike
+
+    def find(
+        self,
+        said: Wording,
+        keys: Iterable[int],
+        may_join: Callable[[int], bool] = lambda _group: True,
+    ) -> Match | None:
+        """Return the group that a text joins, None where it is like none, or may join none."""
+        alike = self.like(said, keys)
         for group in sorted(alike, key=lambda one: (_rank(alike[one]), one)):
-            if self._like_all(said, group):
+            if may_join(group) and self._like_all(said, group):
                 return Match(group, alike[group], frozenset(alike) - {group})
         return None
+
+    def merge(self, gone: int, into: int) -> None:
+        """Let all texts of one group be texts of another."""
+        for text in self._members.pop(gone, []):
+            self._texts[text] = (self._texts[text][0], into)
+            self._members.setdefault(into, []).append(text)
 
     def _like_all(self, said: Wording, group: int) -> bool:
         members = self._members[group][:_COMPARED]
@@ -90,12 +106,13 @@ def group_texts(texts: Sequence[str], *, near: bool = True) -> list[int]:
             first.append(text)
     group = list(range(len(first)))
     if near:
+        # Numbered in the order of grouping: where several groups would do, the first one wins.
         said = [wording(text) for text in first]
         known = AlikeGroups()
-        for place in in_order(said):
+        for rank, place in enumerate(in_order(said)):
             keys = blocks(said[place])
             match = known.find(said[place], keys)
-            group[place] = match.group if match else place
+            group[place] = match.group if match else rank
             known.add(place, said[place], group[place], keys)
     return [group[numbers[norm]] for norm in norms]
 

@@ -14,7 +14,8 @@ from labeling.csv_reading import FileFacts
 @dataclass(frozen=True)
 class ImportReport:
     """What an import did. groups: duplicate groups that it added. rounded_ids: ids of 17 digits
-    or more that end in 000, which a spreadsheet may have rounded.
+    or more that end in 000, which a spreadsheet may have rounded. alike: texts that share the
+    group of another, like text. kept_apart: texts that are also like a group of another split.
     """
 
     rows: int
@@ -24,6 +25,8 @@ class ImportReport:
     groups: int
     rounded_ids: int
     batch_id: int
+    alike: int = 0
+    kept_apart: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -78,6 +81,8 @@ def report_of(batch: ImportBatch) -> ImportReport:
         groups=batch.groups,
         rounded_ids=batch.rounded_ids,
         batch_id=batch.id,
+        alike=batch.alike,
+        kept_apart=batch.kept_apart,
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m labeling`: create, import, prelabel, status and export from the command line.
+"""`python -m labeling`: create, import, regroup, prelabel, status, export on the command line.
 
 Standard output carries the result, progress goes to standard error. Exit codes: 0 done,
 1 refused or failed, 2 wrong use.
@@ -25,6 +25,7 @@ from labeling.export_rows import ROWS
 from labeling.exporting import FORMATS, export
 from labeling.importing import import_file
 from labeling.label_files import read_labels
+from labeling.regrouping import regroup
 from labeling.rejects import first_rejects, write_rejects
 from labeling.status import status
 from labeling.templates import TEMPLATES
@@ -93,6 +94,17 @@ def _prelabel(given: argparse.Namespace, settings: Settings, engine: Engine) -> 
     require_current(engine)
     result: Result = prelabel(engine, settings, given.project, ProgressLine("tweets"))
     return result
+
+
+def _regroup(given: argparse.Namespace, _settings: Settings, engine: Engine) -> Result:
+    require_current(engine)
+    report = regroup(engine, given.project, on_progress=ProgressLine("groups"))
+    if report.kept_apart:
+        say(
+            f"{report.kept_apart:,} texts are like those of a group in another split and were "
+            "left alone: no tweet changes its split"
+        )
+    return report.to_json()
 
 
 def _status(given: argparse.Namespace, _settings: Settings, engine: Engine) -> Result:
@@ -164,6 +176,9 @@ def _parser() -> argparse.ArgumentParser:
         "--rejects", type=Path, metavar="FILE", help="write the rows that were refused to FILE"
     )
 
+    _add_project(
+        _command(commands, "regroup", _regroup, "group again what an older version brought in")
+    )
     _add_project(_command(commands, "prelabel", _prelabel, "let the current model suggest labels"))
     _add_project(_command(commands, "status", _status, "show where a project stands"))
 

@@ -7,7 +7,12 @@ import re
 from collections.abc import Callable
 
 ARTICLES = frozenset(("a", "an", "the"))
-_GARBLED = re.compile("(?:Ã¢â‚¬|â€)(?:[\u2010-\u2122Ëœ™˜œ¦\u009d\u0080-\u00bf]|Å“|Â¦)?|Ã‚|Â(?=\\W)")
+# Apostrophes, ellipses and other signs whose UTF-8 was read as Windows-1252, once or twice.
+_APOSTROPHE = re.compile("Ã¢â‚¬(?:â„¢|Ëœ)|â€(?:™|˜)")
+_ELLIPSIS = re.compile("Ã¢â‚¬Â¦|â€¦")
+_GARBLED = re.compile(
+    "Ã¢â‚¬(?:Å“|â€œ|â€\u009d|Â\u009d|[\u0080-\u00bf])?|â€[œ“”–—\u0080-\u00bf]?|Ã‚|Â(?=\\W)"
+)
 _NAME = r"@\w{1,20}"
 # Names before the text: "@a @b text", ".@a: text". A colon shows that the text begins after it.
 _ADDRESSED = re.compile(rf"^[\s.]*((?:{_NAME}[\s,]+)*{_NAME})(\s*:|\s+)\s*(\w*)", re.ASCII)
@@ -41,7 +46,7 @@ _NEUTRAL_TAGS = re.compile(
     re.IGNORECASE,
 )
 # After a name these show that it is what the sentence is about, not whom it is addressed to.
-_VERB = re.compile(r"^(?:\w+(?:ed|s)|will|can|and|or|but|to|just|on|in|is|has|was|are)$", re.I)
+_VERB = re.compile(r"^(?:\w+(?:ed|s)|will|can|and|or|but|to|just|on|in|is|has|was|are)$")
 _NO_VERB = frozenset(("this", "its", "us", "as", "yes", "thats", "whats", "heres", "lets", "need"))
 
 
@@ -50,7 +55,7 @@ def without_frame(text: str, normalise: Callable[[str], str]) -> tuple[str, bool
 
     A text whose end was frame is whole, even if that frame was cut off.
     """
-    kept = _GARBLED.sub("’", text) if "â" in text or "Ã" in text or "Â" in text else text
+    kept = _mended(text) if "â" in text or "Ã" in text or "Â" in text else text
     framed_end = False
     if "@" in kept or ":" in kept or "-" in kept or "#" in kept or "|" in kept or "via" in kept:
         before = _without_start(kept)
@@ -58,6 +63,10 @@ def without_frame(text: str, normalise: Callable[[str], str]) -> tuple[str, bool
         framed_end = kept != before
     words = normalise(kept).split()
     return " ".join(word for word in words if word not in ARTICLES), framed_end
+
+
+def _mended(text: str) -> str:
+    return _GARBLED.sub(" ", _ELLIPSIS.sub("…", _APOSTROPHE.sub("’", text)))
 
 
 def _without_start(text: str) -> str:
@@ -73,11 +82,11 @@ def _without_end(kept: str) -> str:
         before = kept
         if "#" in kept:
             kept = _NEUTRAL_TAGS.sub("", kept)
-        if "@" in kept:
-            kept = _NAMES_AT_END.sub("", kept) if not _about_a_name(kept) else kept
-        lowered = kept[-45:].lower()
+        lowered = kept[-60:].lower()
         if "via" in lowered or "by" in lowered or "h/t" in lowered:
             kept = _SOURCE.sub("", kept)
+        if "@" in kept and not _about_a_name(kept):
+            kept = _NAMES_AT_END.sub("", kept)
         if "|" in kept or " -" in kept or "–" in kept or "—" in kept:
             kept = _OUTLET_LAST.sub("", kept)
         if kept == before:
@@ -88,8 +97,9 @@ def _without_addressed(text: str) -> str:
     found = _ADDRESSED.match(text)
     if found is None:
         return text
-    follows = found.group(3).lower()
-    if ":" not in found.group(2) and _VERB.match(follows) and follows not in _NO_VERB:
+    follows = found.group(3)
+    verb = follows[:1].islower() and _VERB.match(follows) and follows not in _NO_VERB
+    if verb and ":" not in found.group(2):
         return text
     return text[found.start(3) :]
 

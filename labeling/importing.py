@@ -30,6 +30,7 @@ from labeling.columns import (
 from labeling.csv_reading import FileFacts, Records, inspect, open_records
 from labeling.errors import ImportRefused
 from labeling.grouping import text_key
+from labeling.regrouping import index_texts
 from labeling.rejects import first_rejects
 from labeling.row_checks import NewTweet, Reject, RowCheck
 from labeling.storing import Chunk, make_drawer, store_chunk
@@ -131,6 +132,7 @@ def import_file(
         if batch.state == "done":
             return report_repeated(batch)
         plan = _plan(path, facts, chosen, project, batch, session=session)
+    index_texts(engine, plan.project_id)
     _run(plan, engine, on_progress or _ignore, should_stop)
     return _finish(plan, engine)
 

@@ -7,6 +7,7 @@ difference in numbers or negation. docs/methods.md lists the rules with their re
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -126,11 +127,20 @@ def likeness(one: Wording, other: Wording) -> Likeness | None:
         return None
     if one.core == other.core:
         return "framed"
-    if (one.cut and other.core.startswith(one.core)) or (
-        other.cut and one.core.startswith(other.core)
-    ):
+    if (one.cut and _begins(other, one)) or (other.cut and _begins(one, other)):
         return "cut"
     return "spelling" if _spelt_alike(one, other) else None
+
+
+def _begins(whole: Wording, cut: Wording) -> bool:
+    """Tell whether a text begins like one that was cut off, perhaps within its last word."""
+    if whole.core.startswith(cut.core):
+        return True
+    last = len(cut.words) - 1
+    if len(whole.words) <= last or not whole.words[last].startswith(cut.words[last]):
+        return False
+    start = Wording(" ".join(whole.words[:last]), False)
+    return _spelt_alike(start, Wording(" ".join(cut.words[:last]), False))
 
 
 def _spelt_alike(one: Wording, other: Wording) -> bool:
@@ -140,14 +150,23 @@ def _spelt_alike(one: Wording, other: Wording) -> bool:
         return False
     if Levenshtein.distance(first, second, score_cutoff=most) > most:
         return False
-    for step in Levenshtein.opcodes(one.words, other.words):
+    return all(_same_words(here, there) for here, there in _changes(one.words, other.words))
+
+
+def _changes(one: list[str], other: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the runs of words in which two texts differ, each run whole."""
+    here: list[str] = []
+    there: list[str] = []
+    for step in Levenshtein.opcodes(one, other):
         if step.tag == "equal":
-            continue
-        here = one.words[step.src_start : step.src_end]
-        there = other.words[step.dest_start : step.dest_end]
-        if not _same_words(here, there):
-            return False
-    return True
+            if here or there:
+                yield here, there
+            here, there = [], []
+        else:
+            here = here + one[step.src_start : step.src_end]
+            there = there + other[step.dest_start : step.dest_end]
+    if here or there:
+        yield here, there
 
 
 def _same_words(here: list[str], there: list[str]) -> bool:

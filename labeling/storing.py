@@ -8,10 +8,11 @@ from sqlalchemy import Select, Table, bindparam, func, insert, literal, select, 
 from sqlalchemy.orm import Session
 
 from db.engine import serialize
-from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, Tweet
+from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, TextVariant, Tweet
 from db.types import now
 from db.upsert import insert_missing
 from labeling.errors import ImportRefused
+from labeling.placing import KnownGroup, Placed, place, store_places
 from labeling.resolving import settle_imported
 from labeling.row_checks import NewTweet, Reject, looks_rounded
 from trainer.splits import SplitDrawer, SplitShares
@@ -79,9 +80,9 @@ def store_chunk(
             "this file is being imported by another process at this moment; wait for it to end"
         )
     fresh, keys = _without_known_ids(chunk, project_id, session=session)
-    groups, added = _groups_for(fresh, keys, project_id, drawer, session=session)
+    found = _groups_for(fresh, keys, project_id, drawer, session=session)
     if fresh:
-        _store_tweets(fresh, keys, groups, batch_id, project_id, session=session)
+        _store_tweets(fresh, keys, found, batch_id, project_id, session=session)
     if chunk.rejects:
         rows = [
             {
@@ -101,7 +102,9 @@ def store_chunk(
             accepted=ImportBatch.accepted + len(fresh),
             duplicates=ImportBatch.duplicates + len(chunk.tweets) - len(fresh),
             rejected=ImportBatch.rejected + len(chunk.rejects),
-            groups=ImportBatch.groups + added,
+            groups=ImportBatch.groups + found.added,
+            alike=ImportBatch.alike + found.placed.alike,
+            kept_apart=ImportBatch.kept_apart + found.placed.kept_apart,
             rounded_ids=ImportBatch.rounded_ids
             + sum(looks_rounded(tweet.external_id) for tweet in fresh),
         )
@@ -126,10 +129,13 @@ def _without_known_ids(
     return fresh, keys
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    id: int
-    split: str
+@dataclass(frozen=True)
+class _Found:
+    """The group of each text key, how many groups are new, and where the new texts went."""
+
+    groups: dict[str, KnownGroup]
+    added: int
+    placed: Placed
 
 
 def _groups_for(
@@ -139,16 +145,24 @@ def _groups_for(
     drawer: SplitDrawer,
     *,
     session: Session,
-) -> tuple[dict[str, _Group], int]:
-    """Return the group of each key, making those that are missing, and how many were made."""
-    strata: dict[str, str | None] = {}
-    sizes: dict[str, int] = {}
+) -> _Found:
+    """Find the group of each key, making those that are missing; stored groups grow."""
+    texts: dict[str, str] = {}
     for tweet, key in zip(tweets, keys, strict=True):
-        sizes[key] = sizes.get(key, 0) + 1
-        if strata.setdefault(key, tweet.label) is None:
-            strata[key] = tweet.label
-    same = _FIND_GROUPS.where(_GROUPS.c.project_id == project_id, _GROUPS.c.key.in_(strata))
+        texts.setdefault(key, tweet.text)
+    same = _FIND_GROUPS.where(_GROUPS.c.project_id == project_id, _GROUPS.c.key.in_(texts))
     known = _by_key(same, session=session)
+    known |= _by_variant([key for key in texts if key not in known], project_id, session=session)
+    new = {key: text for key, text in texts.items() if key not in known}
+    placed = place(new, project_id, session=session)
+    known |= placed.joined
+    sizes: dict[str, int] = {}
+    strata: dict[str, str | None] = {}
+    for tweet, key in zip(tweets, keys, strict=True):
+        anchor = placed.anchors.get(key, key)
+        sizes[anchor] = sizes.get(anchor, 0) + 1
+        if strata.setdefault(anchor, tweet.label) is None:
+            strata[anchor] = tweet.label
     missing = [(key, stratum) for key, stratum in strata.items() if key not in known]
     rows = [
         {"project_id": project_id, "key": key, "split": split, "size": sizes[key]}
@@ -156,22 +170,33 @@ def _groups_for(
     ]
     last = session.scalar(select(func.max(_GROUPS.c.id))) or 0
     insert_missing(_GROUPS, rows, session=session, key=("project_id", "key"))
-    grown = [{"group": group.id, "more": sizes[key]} for key, group in known.items()]
+    grown = [{"group": known[key].id, "more": sizes[key]} for key in sizes if key in known]
     if grown:
         by_id = update(_GROUPS).where(_GROUPS.c.id == bindparam("group"))
         session.connection().execute(by_id.values(size=_GROUPS.c.size + bindparam("more")), grown)
     made = _FIND_GROUPS.where(_GROUPS.c.project_id == project_id, _GROUPS.c.id > last)
-    return known | _by_key(made, session=session), len(missing)
+    known |= _by_key(made, session=session)
+    known |= {key: known[anchor] for key, anchor in placed.anchors.items()}
+    return _Found(known, len(missing), placed)
 
 
-def _by_key(query: Select[str, int, str], *, session: Session) -> dict[str, _Group]:
-    return {key: _Group(id, split) for key, id, split in session.execute(query).all()}
+def _by_key(query: Select[str, int, str], *, session: Session) -> dict[str, KnownGroup]:
+    return {key: KnownGroup(id, split) for key, id, split in session.execute(query).all()}
+
+
+def _by_variant(keys: Sequence[str], project_id: int, *, session: Session) -> dict[str, KnownGroup]:
+    query = (
+        select(TextVariant.key, DuplicateGroup.id, DuplicateGroup.split)
+        .join(DuplicateGroup, DuplicateGroup.id == TextVariant.group_id)
+        .where(TextVariant.project_id == project_id, TextVariant.key.in_(keys))
+    )
+    return _by_key(query, session=session)
 
 
 def _store_tweets(
     tweets: Sequence[NewTweet],
     keys: Sequence[str],
-    groups: dict[str, _Group],
+    found: _Found,
     batch_id: int,
     project_id: int,
     *,
@@ -181,7 +206,7 @@ def _store_tweets(
     last = session.scalar(select(func.max(_TWEETS.c.id))) or 0
     rows = []
     for tweet, key in zip(tweets, keys, strict=True):
-        group = groups[key]
+        group = found.groups[key]
         row: dict[str, Any] = {
             "project_id": project_id,
             "batch_id": batch_id,
@@ -217,4 +242,10 @@ def _store_tweets(
         .where(_GROUPS.c.representative_id.is_(None), _GROUPS.c.id.in_(mine_groups))
         .values(representative_id=first)
     )
+    if found.placed.entered:
+        firsts = select(_TWEETS.c.text_key, func.min(_TWEETS.c.id)).where(*mine)
+        by_key = session.execute(firsts.group_by(_TWEETS.c.text_key)).all()
+        by_text = {row[0]: row[1] for row in by_key}
+        numbers = {key: group.id for key, group in found.groups.items()}
+        store_places(found.placed, by_text, numbers, project_id, session=session)
     settle_imported(batch_id, last, project_id, session=session)
