@@ -1,6 +1,12 @@
 """How long a person waits on the label page, measured in a real Chromium on the real app.
 
     python -m benchmarks.labeling_latency [--tweets 100000] [--presses 100]
+        [--others 7] [--others-as store|browser] [--training] [--data DIR]
+
+--others: so many people more answer meanwhile, every 1.5 seconds each: as processes that call
+what the label page calls on the same store, or in pages of the same server (that loads the
+processors with their browsers, too). --training: a fine-tuning goes on meanwhile. --data: a
+store kept from an earlier run, to spare its making.
 
 Prints one JSON object: milliseconds from a key press to the next tweet painted and to "saved ✓"
 (which the page says after the commit), and how many of 20 presses, 20 ms apart, were saved.
@@ -18,7 +24,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +32,21 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import Engine, func, select
 
+from benchmarks import company
 from benchmarks.importing import generate
 from db import migrate, projects
 from db.engine import make_engine
 from db.model_versions import add_model_version, promote
 from db.predictions import add_predictions
 from db.project_settings import ProjectSettings
-from db.schema import AnnotationEvent, Tweet
+from db.schema import AnnotationEvent, Annotator, Tweet
 from db.sessions import reading, writing
 from labeling.creating import create_project
 from labeling.importing import import_file
 from trainer.scores import prediction_rows
 
 VALUES = ["-1", "0", "1", "2"]
-PERSON = "Ada"
+PROJECT, PERSON = "Latency", "Ada"
 BURST, GAP_MS = 20, 20
 PAUSE_MS = (150, 400)  # between measured presses, as a quick person would
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -84,14 +91,21 @@ def fill_store(data: Path, tweets: int) -> Engine:
     settings = ProjectSettings(auto_probe=False, daily_goal=100_000)
     with writing(engine) as session:
         project_id = create_project(
-            "Latency", session=session, template="climate", settings=settings
+            PROJECT, session=session, template="climate", settings=settings
         ).id
         projects.get_or_add_annotator(PERSON, session=session, role="admin")
     file = data / "tweets.csv"
     generate(file, tweets)
-    import_file(file, engine=engine, project_name="Latency", file_name=file.name)
+    import_file(file, engine=engine, project_name=PROJECT, file_name=file.name)
     with writing(engine) as session:
         _predict(project_id, engine, session=session)
+    return engine
+
+
+def open_store(data: Path) -> Engine:
+    """Open the store of an earlier run."""
+    engine = make_engine(f"sqlite:///{data / 'relabel.db'}")
+    migrate.upgrade(engine)
     return engine
 
 
@@ -176,8 +190,14 @@ def burst(page: Page, engine: Engine) -> int:
 
 
 def _events(engine: Engine) -> int:
+    """Count the events of the person who is measured."""
     with reading(engine) as session:
-        return session.scalar(select(func.count(AnnotationEvent.id))) or 0
+        query = (
+            select(func.count(AnnotationEvent.id))
+            .join(Annotator, Annotator.id == AnnotationEvent.annotator_id)
+            .where(Annotator.name == PERSON)
+        )
+        return session.scalar(query) or 0
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
@@ -186,12 +206,24 @@ def summary(values: Sequence[float]) -> dict[str, float]:
     return {"p50": round(middle, 1), "p95": round(high, 1), "max": round(max(values), 1)}
 
 
-def run(tweets: int, presses: int, data: Path) -> dict[str, Any]:
+def run(wish: argparse.Namespace, data: Path) -> dict[str, Any]:
     """Fill a store, serve it, measure, and return the figures."""
-    engine = fill_store(data, tweets)
+    fresh = not (data / "relabel.db").exists()
+    engine = fill_store(data, wish.tweets) if fresh else open_store(data)
+    people = company.names(wish.others)
+    company.add_people(engine, people)
     path = shutil.which("chromium") or shutil.which("google-chrome")
-    with served(data) as address, sync_playwright() as playwright:
+    with ExitStack() as stack:
+        address = stack.enter_context(served(data))
+        playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        if wish.training:
+            stack.enter_context(company.training(data, engine, PROJECT))
+        if people and wish.others_as == "browser":
+            stack.enter_context(company.others_in_the_browser(browser, address, people))
+        elif people:
+            url = f"sqlite:///{data / 'relabel.db'}"
+            stack.enter_context(company.others_at_the_store(url, PROJECT, people))
         context = browser.new_context(viewport={"width": 1280, "height": 720})
         context.add_cookies([{"name": "relabel_person", "value": PERSON, "url": address}])
         page = context.new_page()
@@ -199,13 +231,13 @@ def run(tweets: int, presses: int, data: Path) -> dict[str, Any]:
         page.locator(".relabel .label").first.wait_for(timeout=60_000)
         _saved(page)
         page.wait_for_timeout(2000)
-        found = measure(page, presses)
+        found = measure(page, wish.presses)
         saved = burst(page, engine)
-        browser.close()
     engine.dispose()
     return {
-        "tweets": tweets,
-        "presses": presses,
+        "tweets": wish.tweets,
+        "presses": wish.presses,
+        **company.described(wish.others, wish.others_as, wish.training),
         "key_to_painted_ms": summary(found["painted"]),
         "key_to_saved_ms": summary(found["saved"]),
         "burst": {"presses": BURST, "gap_ms": GAP_MS, "saved": saved},
@@ -218,9 +250,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tweets", type=int, default=100_000)
     parser.add_argument("--presses", type=int, default=100)
-    arguments = parser.parse_args()
+    parser.add_argument("--others", type=int, default=0)
+    parser.add_argument("--others-as", choices=("store", "browser"), default="store")
+    parser.add_argument("--training", action="store_true")
+    parser.add_argument("--data", type=Path)
+    wish = parser.parse_args()
+    if wish.data is not None:
+        wish.data.mkdir(parents=True, exist_ok=True)
+        print(json.dumps(run(wish, wish.data), indent=2))
+        return
     with tempfile.TemporaryDirectory() as directory:
-        print(json.dumps(run(arguments.tweets, arguments.presses, Path(directory)), indent=2))
+        print(json.dumps(run(wish, Path(directory)), indent=2))
 
 
 if __name__ == "__main__":

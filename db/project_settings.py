@@ -18,6 +18,7 @@ class ProjectSettings:
     validation_share, test_share: shares of duplicate groups; the rest is training.
     queue_order: what people are asked first.
     random_share, blind_share, repeat_share: shares of the queue (0..1).
+    hide_names: reviewers see who said what only after they have decided.
     overlap: how many different people answer each tweet.
     propagate: whether an answer counts for the whole duplicate group.
     auto_probe: retrain the probe by itself, each `auto_probe_every` answers.
@@ -34,6 +35,7 @@ class ProjectSettings:
     overlap: int = 1
     propagate: bool = True
     show_suggestions: bool = True
+    hide_names: bool = False
     lease_seconds: int = 600
     daily_goal: int = 200
     auto_probe: bool = True

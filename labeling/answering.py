@@ -29,6 +29,7 @@ from db.upsert import insert_or_find
 from labeling.asking import KINDS, MAX_COMMENT, MAX_KEY, Answer, Counters, HistoryItem, Recorded
 from labeling.history import counters, history
 from labeling.leasing import release
+from labeling.merged import merged_labels
 from labeling.provenance import provenance
 from labeling.resolving import resolve
 from labeling.standing import Act, replay
@@ -60,7 +61,10 @@ def record(
     `repeated`. One that cannot be taken is `refused` with the reason, and the others are saved.
     Nothing is saved until the caller's transaction commits: acknowledge only after that.
     """
-    labels = frozenset(label.value for label in labels_of(project, session=session))
+    # Labels that were retired or merged meanwhile included: who answered from a page that was
+    # open before must not lose that answer.
+    known = labels_of(project, session=session, active=False)
+    labels = frozenset(label.value for label in known)
     desk = _Desk(project, annotator.id, settings_of(project), labels, session)
     return [_record_one(answer, desk) for answer in answers]
 
@@ -180,6 +184,7 @@ def bring_up_to_date(tweet: Tweet, annotator_id: int, project_id: int, *, sessio
         for event in session.scalars(query)
     ]
     standing = replay(acts)
+    merged = merged_labels(project_id, session=session)
     annotation = session.scalars(
         select(Annotation).where(
             Annotation.tweet_id == tweet.id, Annotation.annotator_id == annotator_id
@@ -192,7 +197,8 @@ def bring_up_to_date(tweet: Tweet, annotator_id: int, project_id: int, *, sessio
     if annotation is None:
         annotation = Annotation(tweet_id=tweet.id, annotator_id=annotator_id, project_id=project_id)
         session.add(annotation)
-    annotation.kind, annotation.label = standing.kind, standing.label
+    annotation.kind = standing.kind
+    annotation.label = merged.get(standing.label or "", standing.label)
     annotation.event_id, annotation.updated_at = standing.event_id, now()
     annotation.flagged, annotation.comment = standing.flagged, standing.comment
     session.flush()

@@ -95,6 +95,12 @@ def edit_labels(
     complete = _completed(labels)
     check_labels(complete)
     known = {label.value: label for label in labels_of(project, session=session, active=False)}
+    for wanted in complete:
+        merged = known[wanted.value].merged_into if wanted.value in known else None
+        if merged is not None:
+            raise LabelError(
+                f"label {wanted.value!r} was merged into {merged!r}; take that back first"
+            )
     before = [_shown(label) for label in known.values() if label.active]
     for label in known.values():
         label.active = False

@@ -25,6 +25,7 @@ from labeling.agreement import (
     one_against_rest,
     tabulate,
 )
+from labeling.merged import merged_labels
 from labeling.permissions import require_of
 from trainer.bootstrap import Interval, wilson_interval
 
@@ -203,9 +204,10 @@ def _repeats(project: Project, *, session: Session) -> dict[int, list[bool]]:
             ~undone,
         )
     )
+    merged = merged_labels(project.id, session=session)
     found: dict[int, list[bool]] = defaultdict(list)
     for person, again, first in session.execute(query):
-        found[person].append(again == first)
+        found[person].append(merged.get(again or "", again) == first)
     return found
 
 

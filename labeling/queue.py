@@ -36,6 +36,7 @@ from labeling.leasing import (
     renew,
     returned,
 )
+from labeling.merged import merged_labels, under_merged
 from labeling.sources import IndexSource, PoolSource
 
 __all__ = ["QueueItem", "Suggestion", "is_blind", "next_items", "why_empty"]
@@ -157,10 +158,13 @@ def _serve(
         .where(Tweet.id.in_(ids))
     )
     facts = {row[0].id: row for row in session.execute(query)}
+    merged = merged_labels(project.id, session=session)
     items = []
     for lease in leases:
         tweet, size, prediction = facts[lease.tweet_id]
         suggestion = suggestion_of(prediction, model)
+        if suggestion is not None:
+            suggestion = under_merged(suggestion, merged)
         _note(lease, suggestion)
         items.append(
             QueueItem(

@@ -23,6 +23,7 @@ from db.project_settings import ProjectSettings
 from db.projects import settings_of
 from db.schema import Annotation, AnnotationEvent, DuplicateGroup, Gold, Project, Tweet
 from db.types import now
+from labeling.merged import merged_labels
 
 BY_PEOPLE = ("adjudicated", "agreement", "single")
 BORROWED = ("propagated", "auto-accepted")
@@ -148,7 +149,11 @@ def _members(group_id: int, *, session: Session) -> Mapping[int, _Member]:
         .where(Tweet.group_id == group_id)
         .order_by(Tweet.id)
     )
-    members = {row[0]: _Member(*row) for row in session.execute(tweets)}
+    rows = session.execute(tweets).all()
+    merged = merged_labels(rows[0].project_id, session=session) if rows else {}
+    members = {
+        row[0]: _Member(row[0], row[1], merged.get(row[2] or "", row[2]), row[3]) for row in rows
+    }
     answers = (
         select(
             Annotation.tweet_id,
@@ -230,6 +235,7 @@ def _write(
         return
     gold.label, gold.source, gold.annotator_id, gold.origin_tweet_id = wanted
     gold.model_version_id, gold.created_at, gold.note = None, moment, ""
+    gold.merged_from = None
 
 
 def _remove(member: _Member, *, session: Session) -> None:

@@ -119,6 +119,11 @@ def review_queue(
     return items
 
 
+def answers_on(tweet_id: int, *, session: Session) -> list[ReviewAnswer]:
+    """Return what people said of one tweet, with their names."""
+    return _answers([tweet_id], True, session=session).get(tweet_id, [])
+
+
 def count_review(
     project: Project, reviewer: Annotator, *, session: Session, sure: float = SURE
 ) -> dict[str, int]:

@@ -6,18 +6,20 @@ from it. Each act is in the audit list with what it takes to undo it (`rejoin`).
 in later with the same text go to the old group.
 """
 
-from sqlalchemy import func, select
+from typing import Any
+
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from db.projects import settings_of
 from db.schema import Annotator, AuditEntry, DuplicateGroup, Project, Tweet
 from labeling.auditing import audit
 from labeling.errors import AnswerError
+from labeling.grouping import own_key
 from labeling.permissions import require_of
 from labeling.resolving import resolve
 
 SPLIT_OFF, REJOIN = "split off tweet", "rejoin tweet"
-APART = "#apart-"  # in the key of a group that a person made; no text has such a digest
 
 
 def split_off(project: Project, tweet_id: int, person: Annotator, *, session: Session) -> int:
@@ -32,11 +34,12 @@ def split_off(project: Project, tweet_id: int, person: Annotator, *, session: Se
         raise AnswerError(f"tweet {tweet.external_id} stands alone already")
     own = DuplicateGroup(
         project_id=project.id,
-        key=f"{tweet.text_key}{APART}{tweet.id}",
+        key=own_key(tweet.id),
         split=old.split,
         size=1,
         representative_id=tweet.id,
         open=True,
+        own=True,
     )
     session.add(own)
     session.flush()
@@ -71,23 +74,35 @@ def rejoin(project: Project, tweet_id: int, person: Annotator, *, session: Sessi
 def came_from(tweet: Tweet, *, session: Session) -> int | None:
     """Return the group that a tweet which stands apart was split off from, while it is there."""
     own = session.get_one(DuplicateGroup, tweet.group_id)
-    if APART not in own.key:
+    if not own.own:
         return None
-    query = (
-        select(AuditEntry.detail)
-        .where(
-            AuditEntry.project_id == tweet.project_id,
-            AuditEntry.action == SPLIT_OFF,
-            AuditEntry.subject == tweet.external_id,
-        )
-        .order_by(AuditEntry.id.desc())
-    )
-    detail = next((one for one in session.scalars(query) if one.get("to") == own.id), None)
+    acts = _acts(tweet.project_id).where(AuditEntry.subject == tweet.external_id)
+    detail = next((one for one in session.scalars(acts) if one.get("to") == own.id), None)
     if detail is None:
         return None
     old = session.get(DuplicateGroup, detail["from"])
     same = old is not None and old.project_id == tweet.project_id and old.split == own.split
     return old.id if old is not None and same else None
+
+
+def split_from(group: DuplicateGroup, *, session: Session) -> list[Tweet]:
+    """Return the tweets that were split off the group and stand apart now."""
+    acts = session.scalars(_acts(group.project_id))
+    apart: dict[int, int] = {}
+    for one in acts:
+        if one.get("from") == group.id:
+            apart.setdefault(one["tweet"], one["to"])
+    query = select(Tweet).where(Tweet.id.in_(apart)).order_by(Tweet.id)
+    return [one for one in session.scalars(query) if apart[one.id] == one.group_id]
+
+
+def _acts(project_id: int) -> Select[dict[str, Any]]:
+    """Select the details of each splitting off, newest first."""
+    return (
+        select(AuditEntry.detail)
+        .where(AuditEntry.project_id == project_id, AuditEntry.action == SPLIT_OFF)
+        .order_by(AuditEntry.id.desc())
+    )
 
 
 def _tweet(project: Project, tweet_id: int, *, session: Session) -> Tweet:

@@ -1,5 +1,6 @@
 """All that is known of one tweet: who said what and when, what models say, its group."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
-from db.schema import AnnotationEvent, Annotator, Gold, ModelVersion, Prediction, Project, Tweet
+from db.schema import (
+    AnnotationEvent,
+    Annotator,
+    DuplicateGroup,
+    Gold,
+    ModelVersion,
+    Prediction,
+    Project,
+    Tweet,
+)
+from labeling.splitting import came_from, split_from
 
 GROUP_SHOWN = 50
 
@@ -40,8 +51,21 @@ class Opinion:
 
 
 @dataclass(frozen=True)
+class Member:
+    """Another tweet of the duplicate group, or one that was split off it."""
+
+    tweet_id: int
+    external_id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class TweetStory:
-    """One tweet with everything about it; `members` are other texts of its duplicate group."""
+    """One tweet with everything about it.
+
+    members: other tweets of its duplicate group, of `group_size`; apart: those split off it.
+    stands_apart: it was split off a group that it can be put back into.
+    """
 
     tweet_id: int
     external_id: str
@@ -54,7 +78,10 @@ class TweetStory:
     gold_note: str
     acts: list[Act]
     opinions: list[Opinion]
-    members: list[str]
+    group_size: int
+    members: list[Member]
+    apart: list[Member]
+    stands_apart: bool
 
 
 def tweet_story(tweet_id: int, project: Project, *, session: Session) -> TweetStory:
@@ -63,7 +90,8 @@ def tweet_story(tweet_id: int, project: Project, *, session: Session) -> TweetSt
     if tweet is None or tweet.project_id != project.id:
         raise NotFoundError(f"tweet {tweet_id} is not in project {project.name!r}")
     gold = session.get(Gold, tweet_id)
-    members = select(Tweet.text).where(Tweet.group_id == tweet.group_id, Tweet.id != tweet_id)
+    group = session.get_one(DuplicateGroup, tweet.group_id)
+    others = select(Tweet).where(Tweet.group_id == tweet.group_id, Tweet.id != tweet_id)
     return TweetStory(
         tweet_id=tweet.id,
         external_id=tweet.external_id,
@@ -76,8 +104,15 @@ def tweet_story(tweet_id: int, project: Project, *, session: Session) -> TweetSt
         gold_note=gold.note if gold else "",
         acts=_acts(tweet_id, session=session),
         opinions=_opinions(tweet_id, session=session),
-        members=list(session.scalars(members.order_by(Tweet.id).limit(GROUP_SHOWN))),
+        group_size=group.size,
+        members=_members(session.scalars(others.order_by(Tweet.id).limit(GROUP_SHOWN))),
+        apart=_members(split_from(group, session=session)),
+        stands_apart=came_from(tweet, session=session) is not None,
     )
+
+
+def _members(tweets: Iterable[Tweet]) -> list[Member]:
+    return [Member(one.id, one.external_id, one.text) for one in tweets]
 
 
 def _acts(tweet_id: int, *, session: Session) -> list[Act]:

@@ -1,11 +1,24 @@
 """Data: what have we got, what is left, find me this one; and bringing files in."""
 
 import streamlit as st
+from sqlalchemy import select
 
 from db import projects
+from db.schema import Tweet
 from db.sessions import reading
 from labeling import prelabel, status
-from labeling.pages.parts import context, errors, imports, jobs, resources, tweets, upload
+from labeling.pages.parts import (
+    context,
+    errors,
+    imports,
+    jobs,
+    label_set,
+    notice,
+    resources,
+    tweet_detail,
+    tweets,
+    upload,
+)
 from labeling.pages.parts.wording import counted, percent
 
 VIEWS = ["Tweets", "Bring in a file"]
@@ -14,6 +27,10 @@ VIEWS = ["Tweets", "Bring in a file"]
 def main() -> None:
     """Draw the page."""
     page = context.current()
+    named = st.query_params.get(tweet_detail.PARAMETER)
+    if named:
+        _tweet(page, named)
+        return
     st.title("Data")
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
@@ -44,6 +61,21 @@ def main() -> None:
         imports.files(page)
     else:
         tweets.draw(page)
+
+
+def _tweet(page: context.PageContext, external_id: str) -> None:
+    st.title("Tweet")
+    notice.show()
+    with reading(resources.engine()) as session:
+        query = select(Tweet.id).where(
+            Tweet.project_id == page.project_id, Tweet.external_id == external_id
+        )
+        tweet_id = session.scalars(query).one_or_none()
+    if tweet_id is None:
+        st.info("No tweet of this project has the id in the address.", icon=":material/search_off:")
+        st.page_link("labeling/pages/data.py", label="All tweets")
+        return
+    tweet_detail.draw_page(page, tweet_id, label_set.load(page.project_id))
 
 
 def _offer_prelabelling(page: context.PageContext) -> None:

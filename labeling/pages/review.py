@@ -6,7 +6,15 @@ from db import projects
 from db.schema import Annotator, Project
 from db.sessions import reading, writing
 from labeling import review
-from labeling.pages.parts import context, errors, label_set, notice, resources
+from labeling.pages.parts import (
+    context,
+    errors,
+    example_list,
+    label_set,
+    notice,
+    resources,
+    tweet_detail,
+)
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, moment, percent
@@ -34,6 +42,7 @@ def main() -> None:
         reviewer = session.get_one(Annotator, page.annotator_id)
         counts = review.count_review(project, reviewer, session=session)
         guidelines = project.guidelines
+        always_hidden = projects.settings_of(project).hide_names
     st.text(_sentence(counts))
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     reasons = row.pills(
@@ -45,7 +54,7 @@ def main() -> None:
         key="review_reasons",
         label_visibility="collapsed",
     )
-    hidden = row.toggle("Hide names", key="review_hide_names")
+    hidden = always_hidden or row.toggle("Hide names", key="review_hide_names", bind="query-params")
     _take_back(page)
     with errors.shown():
         _queue(page, labels, reasons, hidden, guidelines)
@@ -79,12 +88,14 @@ def _queue(
     left, right = st.columns([3, 2], gap="large")
     with left:
         _item(items[place], labels)
+        tweet_detail.link(page, items[place].external_id)
         _decide(page, items[place], labels)
         _walk(place, len(items))
     with right:
         st.subheader("Guidelines")
         with st.container(border=True):
             st.markdown(guidelines or "No guidelines yet.")
+            example_list.draw(page)
 
 
 def _item(item: review.ReviewItem, labels: LabelSet) -> None:
@@ -134,9 +145,18 @@ def _decide(page: context.PageContext, item: review.ReviewItem, labels: LabelSet
                 session=session,
                 note=(note or "").strip(),
             )
-        st.session_state[LAST] = (item.tweet_id, label.name)
+        st.session_state[LAST] = (item.tweet_id, label.name, _who_said(page, item, labels))
         notice.leave(f"Decided: {label.name}.")
         st.rerun()
+
+
+def _who_said(page: context.PageContext, item: review.ReviewItem, labels: LabelSet) -> str:
+    """Return who said what of a tweet; for after the decision, when names are hidden no more."""
+    with reading(resources.engine()) as session:
+        said = review.answers_on(item.tweet_id, session=session)
+    return ", ".join(
+        f"{one.name}: {labels.name(one.label) if one.kind == 'label' else one.kind}" for one in said
+    )
 
 
 def _walk(place: int, count: int) -> None:
@@ -156,7 +176,7 @@ def _take_back(page: context.PageContext) -> None:
     if last is None:
         return
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    row.text(f"Last decision: {last[1]}", width="content")
+    row.text(f"Last decision: {last[1]} ({last[2]})", width="content")
     if row.button("Take it back", type="tertiary", icon=":material/undo:"):
         with errors.shown():
             with writing(resources.engine()) as session:

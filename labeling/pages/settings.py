@@ -10,7 +10,17 @@ from db import projects
 from db.project_settings import GATES, QUEUE_ORDERS, ProjectSettings
 from db.sessions import reading, writing
 from labeling import creating, people, permissions
-from labeling.pages.parts import context, errors, label_editor, label_set, notice, resources, tables
+from labeling.pages.parts import (
+    context,
+    errors,
+    example_list,
+    label_changes,
+    label_editor,
+    label_set,
+    notice,
+    resources,
+    tables,
+)
 
 SHARES = {
     "validation_share": ("Validation share", 0.01, 0.4, "Of groups brought in from now on"),
@@ -29,6 +39,7 @@ SWITCHES = {
     "show_suggestions": "Show suggestions",
     "propagate": "An answer counts for the whole duplicate group",
     "auto_probe": "Retrain the probe by itself",
+    "hide_names": "Hide from reviewers who said what until they have decided",
 }
 PROMOTIONS = {
     "automatic": "is promoted by itself",
@@ -87,7 +98,7 @@ def _labels(page: context.PageContext) -> None:
         column_config=label_editor.column_config(),
         disabled=not page.may("edit_settings"),
     )
-    retired = [label.name for label in labels.labels if not label.active]
+    retired = [one.name for one in labels.labels if not one.active and one.merged_into is None]
     if retired:
         st.text(f"Retired: {', '.join(retired)}")
     if st.button("Save labels", type="primary", disabled=not page.may("edit_settings")):
@@ -103,6 +114,7 @@ def _labels(page: context.PageContext) -> None:
                 )
             st.session_state["settings_labels_version"] = version + 1
             _saved("Labels saved.")
+    label_changes.draw(page, labels)
 
 
 def _guidelines(page: context.PageContext) -> None:
@@ -130,6 +142,7 @@ def _guidelines(page: context.PageContext) -> None:
         st.caption("As people will read them")
         with st.container(border=True):
             st.markdown(text or "No guidelines yet.")
+            example_list.draw(page, editable=True)
 
 
 def _people(page: context.PageContext) -> None:

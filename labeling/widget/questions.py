@@ -152,28 +152,14 @@ def _group(project: Project, tweet_id: int, *, session: Session) -> dict[str, An
         return {"state": "refused", "message": "This tweet is gone; reload the page."}
     query = select(Tweet.id, Tweet.text).where(Tweet.group_id == tweet.group_id)
     members = session.execute(query.order_by(Tweet.id).limit(MEMBERS_SHOWN)).all()
-    # Only those with the same text key: any other group's apart ones are of no concern here.
-    apart = (
-        select(Tweet)
-        .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
-        .where(
-            DuplicateGroup.project_id == project.id,
-            DuplicateGroup.key.between(
-                f"{tweet.text_key}{splitting.APART}", f"{tweet.text_key}{splitting.APART}~"
-            ),
-            Tweet.group_id != tweet.group_id,
-        )
-        .limit(MEMBERS_SHOWN)
-    )
-    size = session.get_one(DuplicateGroup, tweet.group_id).size
+    group = session.get_one(DuplicateGroup, tweet.group_id)
     return {
         "state": "done",
-        "size": size,
+        "size": group.size,
         "members": [{"tweet_id": row.id, "text": row.text} for row in members],
         "apart": [
             {"tweet_id": one.id, "text": one.text}
-            for one in session.scalars(apart)
-            if splitting.came_from(one, session=session) == tweet.group_id
+            for one in splitting.split_from(group, session=session)
         ],
     }
 

@@ -189,14 +189,16 @@ def test_leaving_the_page_and_coming_back_keeps_what_was_not_saved(
         if way_back == "link":
             page.get_by_role("link", name="Label").first.click()
         else:
-            # The address without the project's name may be an entry of its own.
             page.go_back()
-            page.wait_for_timeout(1000)
-            if page.get_by_role("heading", name="Export").is_visible():
-                page.go_back()
         expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=20_000)
     expect(saved(page)).to_have_text(SAVED, timeout=15_000)
     assert len(events(engine)) == 4
+
+
+def test_the_label_page_opens_by_its_name_too(visitor: Visitor, project: int) -> None:
+    page = ready(visitor(path="/label"))
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/label\?project=Climate"))
 
 
 def test_a_frozen_server_does_not_stop_the_work(

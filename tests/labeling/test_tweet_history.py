@@ -53,7 +53,7 @@ def test_a_story_holds_every_act_also_those_taken_back(store: Engine) -> None:
         ("label", "0", False),
     ]
     assert (story.gold, story.gold_source) == ("0", "single")
-    assert story.members == ["The sea rises"]
+    assert [one.text for one in story.members] == ["The sea rises"]
 
 
 def test_a_tweet_of_another_project_is_not_found(store: Engine) -> None:

@@ -39,6 +39,19 @@ def test_names_can_be_hidden(disputed: int, open_page: Opener) -> None:
     assert "Somebody: Anti" in words(at)
 
 
+def test_a_project_may_hide_names_until_the_decision(
+    disputed: int, project: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        found = session.get_one(Project, project)
+        found.settings = {**found.settings, "hide_names": True}
+    at = open_page("review")
+    assert not at.toggle
+    assert "Ben" not in words(at)
+    at.button(key="review_decide_1").click().run()
+    assert "Last decision: Pro (Ada: Pro, Ben: Anti)" in words(at)
+
+
 def test_a_decision_becomes_gold_and_can_be_taken_back(
     disputed: int, open_page: Opener, engine: Engine
 ) -> None:

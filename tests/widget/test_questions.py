@@ -108,7 +108,7 @@ def test_a_group_is_listed_split_once_and_put_back(engine: Engine, tmp_path: Pat
     back = {"key": "c", "kind": "rejoin", "tweet_id": first, "member": third}
     assert put(exchange, engine, back)["size"] == 3
     with reading(engine) as session:
-        apart = select(DuplicateGroup.id).where(DuplicateGroup.key.contains("apart"))
+        apart = select(DuplicateGroup.id).where(DuplicateGroup.own)
         assert session.scalars(apart).all() == []
 
 

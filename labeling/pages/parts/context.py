@@ -79,7 +79,8 @@ def current_project(session: Session) -> Project | None:
     """Return the project that the address names, else this session's, else the newest.
 
     The address wins so that a link opens what it says; the choice is then kept for the session,
-    because moving between pages drops the address's parameters.
+    because moving between pages drops the address's parameters. The frame puts the name into the
+    address, as setting a query parameter here would make an entry of its own in the history.
     """
     named = st.query_params.get("project")
     project = None
@@ -91,9 +92,14 @@ def current_project(session: Session) -> Project | None:
         project = session.scalars(select(Project).order_by(Project.id.desc()).limit(1)).first()
     if project is not None:
         st.session_state[session_keys.PROJECT] = project.id
-        if named != project.name:
-            st.query_params["project"] = project.name
     return project
+
+
+def current_name() -> str | None:
+    """Return the current project's name, None without any project."""
+    with reading(resources.engine()) as session:
+        project = current_project(session)
+        return project.name if project is not None else None
 
 
 def any_project() -> bool:

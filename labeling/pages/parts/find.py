@@ -66,31 +66,42 @@ def draw(labels: LabelSet) -> tuple[Filter, str]:
 
 def _more(labels: LabelSet) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "regex": st.toggle("The words are a regular expression", key="find_regex"),
+        "regex": st.toggle(
+            "The words are a regular expression", key="find_regex", bind="query-params"
+        ),
         "label": _choice("Gold label", labels, "find_label"),
         "suggestion": _choice("Suggestion of the current model", labels, "find_suggestion"),
     }
-    low, high = st.slider("Confidence of the suggestion", 0.0, 1.0, (0.0, 1.0), 0.05)
+    low, high = st.slider(
+        "Confidence of the suggestion",
+        0.0,
+        1.0,
+        (0.0, 1.0),
+        0.05,
+        key="find_confidence",
+        bind="query-params",
+    )
     if (low, high) != (0.0, 1.0):
         found |= {"low": low, "high": high}
-    found["source"] = st.selectbox("Source of the gold label", SOURCES, None, key="find_source")
-    found["split"] = st.selectbox("Split", SPLITS, None, key="find_split")
+    found["source"] = st.selectbox(
+        "Source of the gold label", SOURCES, None, key="find_source", bind="query-params"
+    )
+    found["split"] = st.selectbox("Split", SPLITS, None, key="find_split", bind="query-params")
     with reading(resources.engine()) as session:
         query = select(Annotator.id, Annotator.name).order_by(Annotator.name)
-        people = {row.id: row.name for row in session.execute(query)}
-    found["annotator_id"] = st.selectbox(
-        "Answered by",
-        list(people),
-        None,
-        key="find_person",
-        format_func=lambda number: people.get(number, ""),
+        people = {row.name: row.id for row in session.execute(query)}
+    person = st.selectbox("Answered by", list(people), None, key="find_person", bind="query-params")
+    found["annotator_id"] = None if person is None else people[person]
+    size = st.number_input(
+        "Duplicate group of at least", 1, 1_000_000, 1, key="find_group_size", bind="query-params"
     )
-    size = st.number_input("Duplicate group of at least", 1, 1_000_000, 1, key="find_group_size")
     found["group_size"] = size if size > 1 else None
     return found
 
 
 def _choice(title: str, labels: LabelSet, key: str) -> str | None:
     values = [label.value for label in labels.labels]
-    chosen = st.selectbox(title, values, None, key=key, format_func=labels.name)
+    chosen = st.selectbox(
+        title, values, None, key=key, format_func=labels.name, bind="query-params"
+    )
     return None if chosen is None else str(chosen)

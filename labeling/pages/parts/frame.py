@@ -1,4 +1,5 @@
-"""The frame around every page: less empty space on top, a quiet header, a remembered name.
+"""The frame around every page: less empty space on top, a quiet header, a remembered name, and
+the project's name in the address.
 
 One inline component, because Streamlit has no setting for these. It draws nothing itself and
 reads no text of people into markup.
@@ -42,6 +43,14 @@ _CSS = """
 """
 
 _JS = """
+function nameProject(project) {
+  const address = new URL(window.location.href);
+  if (!project || address.searchParams.get("project") === project) return;
+  address.searchParams.set("project", project);
+  // Replaced, not pushed: one press of the back button is one page back.
+  window.history.replaceState(window.history.state, "", address);
+}
+
 const SENT = new Set();
 
 async function remember(base, ticket) {
@@ -63,6 +72,7 @@ async function forget(base) {
 
 export default function ({ data }) {
   if (!data) return;
+  nameProject(data.project);
   if (data.ticket) remember(data.base, data.ticket);
   if (data.forget) forget(data.base);
   if (data.person === null || data.person === undefined) return;
@@ -78,12 +88,13 @@ _frame = st.components.v2.component(
 )
 
 
-def draw(person: str | None) -> None:
+def draw(person: str | None, *, page: str, project: str | None) -> None:
     """Put the frame around the page.
 
     Where people pick a name, `person` is kept in a cookie ("" forgets it). Where they sign in
     with a password, the browser hands the stay's ticket to the server, which sets a cookie that
-    no script can read (parts/server.py).
+    no script can read (parts/server.py). page: so that each page is told anew. project: the name
+    that the address should say.
     """
     way = access().way
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
@@ -92,6 +103,8 @@ def draw(person: str | None) -> None:
         "ticket": st.session_state.get(session_keys.TICKET) if person else None,
         "forget": way == "accounts" and bool(st.session_state.get(session_keys.SIGNED_OUT)),
         "base": f"/{base}" if base else "",
+        "page": page,
+        "project": project,
     }
     with st.container(key="relabel_frame"):
         _frame(data=data, key="relabel_frame_component", height=1)

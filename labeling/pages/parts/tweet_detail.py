@@ -3,32 +3,106 @@
 import streamlit as st
 
 from db import projects
-from db.sessions import reading
-from labeling.pages.parts import charts, context, resources
+from db.schema import Annotator
+from db.sessions import reading, writing
+from labeling import splitting
+from labeling.pages.parts import charts, context, errors, example_list, notice, resources
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, moment, percent
-from labeling.tweet_history import Act, TweetStory, tweet_story
+from labeling.tweet_history import Act, Member, TweetStory, tweet_story
+
+PARAMETER = "tweet"  # of the data page's address: a tweet's id
 
 
 def draw(page: context.PageContext, tweet_id: int, labels: LabelSet) -> None:
-    """Draw a tweet, what stands, what models say, and its whole history."""
-    with reading(resources.engine()) as session:
-        project = projects.get_project(page.project_name, session=session)
-        story = tweet_story(tweet_id, project, session=session)
+    """Draw a tweet beside the list: what stands, what models say, its history, its group."""
+    story = _story(page, tweet_id)
     with st.container(border=True):
         st.text(story.text)
-    st.caption(f"id {story.external_id} · {story.split}")
+    _facts(story, labels)
+    link(page, story.external_id)
+    _opinions(story, labels)
+    _history(story, labels)
+    if story.members:
+        with st.expander(_group_title(story)):
+            for one in story.members:
+                st.text(one.text)
+
+
+def draw_page(page: context.PageContext, tweet_id: int, labels: LabelSet) -> None:
+    """Draw a tweet's own page: as beside the list, and what can be done with its group."""
+    story = _story(page, tweet_id)
+    st.page_link("labeling/pages/data.py", label="All tweets", icon=":material/arrow_back:")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        with st.container(key="big_text_tweet", border=True):
+            st.text(story.text)
+        row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+        with row.container(gap=None):
+            _facts(story, labels)
+        with row:
+            example_list.adding(page, tweet_id, labels)
+        _group(page, story)
+    with right:
+        _opinions(story, labels)
+        _history(story, labels)
+
+
+def link(page: context.PageContext, external_id: str) -> None:
+    """Draw a link to a tweet's own page."""
+    st.page_link(
+        "labeling/pages/data.py",
+        label="Its own page",
+        icon=":material/open_in_full:",
+        query_params={"project": page.project_name, PARAMETER: external_id},
+    )
+
+
+def _story(page: context.PageContext, tweet_id: int) -> TweetStory:
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        return tweet_story(tweet_id, project, session=session)
+
+
+def _facts(story: TweetStory, labels: LabelSet) -> None:
     gold = f"{labels.name(story.gold)} ({story.gold_source})" if story.gold else "none yet"
     st.text(f"Gold label: {gold}")
     if story.gold_note:
         st.text(story.gold_note)
-    _opinions(story, labels)
-    _history(story, labels)
+    st.caption(plain(f"id {story.external_id} · {story.split}"))
+
+
+def _group_title(story: TweetStory) -> str:
+    return f"{counted(story.group_size - 1, 'other tweet')} of its duplicate group"
+
+
+def _group(page: context.PageContext, story: TweetStory) -> None:
+    st.subheader(_group_title(story) if story.members else "It stands for itself only")
     if story.members:
-        with st.expander(f"{counted(len(story.members), 'other tweet')} of its duplicate group"):
-            for text in story.members:
-                st.text(text)
+        _member(page, Member(story.tweet_id, story.external_id, "This one"), "Split off")
+    elif story.stands_apart:
+        _member(page, Member(story.tweet_id, story.external_id, "This one"), "Put back")
+    for one in story.members:
+        _member(page, one, "Split off")
+    if story.apart:
+        st.subheader("Split off it")
+        for one in story.apart:
+            _member(page, one, "Put back")
+
+
+def _member(page: context.PageContext, member: Member, act: str) -> None:
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    row.text(member.text)
+    if row.button(act, key=f"group_{member.tweet_id}", type="tertiary"):
+        with errors.shown():
+            with writing(resources.engine()) as session:
+                project = projects.get_project(page.project_name, session=session)
+                person = session.get_one(Annotator, page.annotator_id)
+                move = splitting.split_off if act == "Split off" else splitting.rejoin
+                move(project, member.tweet_id, person, session=session)
+            notice.leave(f"Tweet {member.external_id}: {act.lower()}, done.")
+            st.rerun()
 
 
 def _opinions(story: TweetStory, labels: LabelSet) -> None:

@@ -134,8 +134,8 @@ def _acts(
     for label in labels.active:
         if st.button(plain(label.name), key=f"find_label_{label.value}", disabled=not allowed):
             _answer(page, chosen, "label", label.value, f"labelled {label.name}")
-    for kind, done in (("skip", "skipped"), ("flag", "flagged")):
-        if st.button(kind.capitalize(), key=f"find_{kind}", disabled=not allowed, type="tertiary"):
+    for kind, word, done in (("skip", "Skip", "skipped"), ("flag", "Review", "sent to review")):
+        if st.button(word, key=f"find_{kind}", disabled=not allowed, type="tertiary"):
             _answer(page, chosen, kind, None, done)
     if page.may("bulk"):
         _queue_for(page, chosen)

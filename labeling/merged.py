@@ -1,0 +1,33 @@
+"""Labels that count for another one since they were merged into it (labeling.merging)."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.schema import Label
+from labeling.asking import Suggestion
+
+
+def merged_labels(project_id: int, *, session: Session) -> dict[str, str]:
+    """Return, for each merged label's value, the value of the label that it counts for."""
+    query = select(Label.value, Label.merged_into).where(
+        Label.project_id == project_id, Label.merged_into.is_not(None)
+    )
+    return {value: into for value, into in session.execute(query) if into is not None}
+
+
+def under_merged(suggestion: Suggestion, merged: Mapping[str, str]) -> Suggestion:
+    """Return a suggestion of a model that still tells merged labels apart, under those that stand.
+
+    Their probabilities add up, and the likeliest label is the suggestion.
+    """
+    if not merged.keys() & suggestion.probabilities.keys():
+        return suggestion
+    summed: dict[str, float] = defaultdict(float)
+    for value, share in suggestion.probabilities.items():
+        summed[merged.get(value, value)] += share
+    best = max(summed, key=lambda value: summed[value])
+    return replace(suggestion, label=best, confidence=summed[best], probabilities=dict(summed))
