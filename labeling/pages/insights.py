@@ -120,6 +120,7 @@ def _corpus(page: context.PageContext, labels: LabelSet) -> None:
     with first:
         st.subheader("Gold labels")
         st.altair_chart(charts.shares(labels, progress.gold_by_label), alt="Gold labels")
+        figures.shown(figures.gold(progress.gold_by_label, labels), "gold labels")
     with second:
         st.subheader("Answers a day")
         if not days:
@@ -135,6 +136,7 @@ def _corpus(page: context.PageContext, labels: LabelSet) -> None:
         {
             "Day": day.day,
             "Answers": sum(day.labels.values()),
+            **{labels.name(value): count for value, count in day.labels.items()},
             "Suggestions accepted": figures.share(day.accepted),
         }
         for day in reversed(days)

@@ -202,6 +202,9 @@ export function drawTop(refs, state, word, keeps) {
   refs.rateBox.hidden = !(counters.per_hour > 0);
   refs.rate.textContent = Math.round(counters.per_hour ?? 0).toLocaleString("en");
   refs.left.textContent = Math.max(0, counters.left - Math.max(0, state.answered)).toLocaleString("en");
+  const ahead = (counters.goal ?? 0) - doneToday(state);
+  refs.goalBox.hidden = !(ahead > 0);
+  refs.goal.textContent = Math.max(0, ahead).toLocaleString("en");
   const agreement = counters.agreement_with_model;
   refs.agreeBox.hidden = agreement === null || agreement === undefined;
   refs.agree.textContent = refs.agreeBox.hidden ? "" : percent(agreement);

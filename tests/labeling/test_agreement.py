@@ -31,10 +31,28 @@ FOURTEEN_RATERS = [
     [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
 ]  # fmt: skip
 
+# Fleiss 1971, "Measuring nominal scale agreement among many raters", table 1: thirty patients,
+# six psychiatrists each; depression, personality disorder, schizophrenia, neurosis, other. The
+# R package irr ships the same counts as `diagnoses`.
+THIRTY_PATIENTS = (
+    "00060 03003 01401 00006 03030 20400 00402 20310 20040 00006 10050 11040 03300 10050 02031 "
+    "00501 30012 51000 02040 10203 00006 01050 02013 20040 10041 05010 40002 02040 10500 00006"
+)
+# The worked example of Wikipedia's "Krippendorff's alpha": three coders, fifteen units.
+THREE_CODERS = [
+    ". . . . . 3 4 1 2 1 1 3 3 . 3",
+    "1 . 2 1 3 3 4 3 . . . . . . .",
+    ". . 2 1 3 4 4 . 2 1 1 3 3 . 4",
+]
+
+
+def table_of(lines):
+    rows = [[MISSING if v == "." else int(v) - 1 for v in line.split()] for line in lines]
+    return np.array(rows).T
+
 
 def four_observers():
-    rows = [[MISSING if v == "." else int(v) - 1 for v in line.split()] for line in FOUR_OBSERVERS]
-    return np.array(rows).T
+    return table_of(FOUR_OBSERVERS)
 
 
 def two_raters(table):
@@ -50,6 +68,27 @@ def test_cohen_equals_fleiss_levin_and_paiks_table_18_1():
     assert found.value == pytest.approx(0.676, abs=5e-4)
     assert found.observed == pytest.approx(0.89)
     assert found.items == 100
+
+
+def test_cohen_equals_cohens_own_example():
+    # Cohen 1960, "A coefficient of agreement for nominal scales": 200 patients, kappa = .492.
+    first, second = two_raters([[88, 10, 2], [14, 40, 6], [18, 10, 12]])
+    found = cohen_kappa(first, second, 3)
+    assert found.value == pytest.approx(0.492, abs=5e-4)
+    assert found.observed == pytest.approx(0.70)
+
+
+def test_fleiss_equals_fleiss_own_example():
+    ratings = np.array(
+        [np.repeat(np.arange(5), [int(n) for n in row]) for row in THIRTY_PATIENTS.split()]
+    )
+    assert fleiss_kappa(ratings, 5).value == pytest.approx(0.430, abs=5e-4)
+
+
+def test_alpha_equals_the_three_coders_example():
+    found = krippendorff_alpha(table_of(THREE_CODERS), 4)
+    assert found.value == pytest.approx(0.691, abs=5e-4)
+    assert found.items == 12
 
 
 def test_fleiss_equals_the_fourteen_raters_example():

@@ -1,9 +1,10 @@
 from pathlib import Path
 
 from opened import Opener, words
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from db import jobs
+from db.schema import LabelExample
 from db.sessions import reading, writing
 from db.settings import Settings
 from labeling import importing
@@ -141,3 +142,24 @@ def test_tweets_without_a_classifier_can_be_pre_labelled(
     with reading(engine) as session:
         assert jobs.recent_jobs(project, session=session, kind="train")
     assert "could not be started" in at.error[0].value
+
+
+def test_a_tweet_has_a_page_of_its_own(modelled: int, open_page: Opener, engine: Engine) -> None:
+    at = open_page("data", tweet="600002")
+    assert not at.exception
+    assert "id 600002" in words(at)
+    assert "It stands for itself only" in words(at)
+    at.button(key="example_of_1").click().run()
+    assert not at.exception
+    with reading(engine) as session:
+        assert [one.label for one in session.scalars(select(LabelExample))] == ["1"]
+    missing = open_page("data", tweet="9")
+    assert "No tweet of this project has the id" in words(missing)
+
+
+def test_a_search_is_in_the_address(modelled: int, open_page: Opener) -> None:
+    at = open_page("data", find_label="1", find_split="train", find_regex="true", find_words="^t")
+    assert not at.exception
+    table = at.dataframe[0].value
+    assert set(table["Gold"]) == {"Pro"}
+    assert set(table["Split"]) == {"train"}

@@ -1,8 +1,11 @@
 from opened import Opener, words
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from db import projects
-from db.sessions import reading
+from db.schema import Gold, Project
+from db.sessions import reading, writing
+from labeling import creating
+from labeling.templates import NewLabel
 
 
 def _click(at, label):
@@ -81,3 +84,45 @@ def test_an_annotator_sees_settings_but_cannot_save(project: int, open_page: Ope
     at = open_page("settings", person="Ben")
     assert "Only an admin" in words(at)
     assert next(button for button in at.button if button.label == "Save labels").disabled
+
+
+def test_labels_are_merged_and_the_newest_change_is_taken_back(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings")
+    at.selectbox(key="settings_merge").set_value("0").run()
+    at.selectbox(key="settings_merge_into").set_value("1").run()
+    next(button for button in at.button if button.label == "Merge").click().run()
+    assert not at.exception
+    assert "Neutral counts for Pro." in words(at)
+    with reading(engine) as session:
+        assert not session.scalar(select(Gold.tweet_id).where(Gold.label == "0").limit(1))
+    next(button for button in at.button if button.label == "Take back").click().run()
+    assert not at.exception
+    assert "Neutral counts for Pro." not in words(at)
+    assert "0 parted from 1 again" in words(at)
+    with reading(engine) as session:
+        assert session.scalar(select(Gold.tweet_id).where(Gold.label == "0").limit(1))
+
+
+def test_a_renamed_label_is_listed_and_gets_its_name_back(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        found = session.get_one(Project, project)
+        labels = projects.labels_of(found, session=session)
+        wanted = [
+            NewLabel(one.value, "Favour" if one.name == "Pro" else one.name, one.description)
+            for one in labels
+            if one.value != "2"
+        ]
+        creating.edit_labels(found, wanted, session=session)
+    at = open_page("settings")
+    assert "Pro (1) renamed Favour" in words(at)
+    assert "News (2) retired" in words(at)
+    next(button for button in at.button if button.label == "Take back").click().run()
+    assert not at.exception
+    with reading(engine) as session:
+        found = session.get_one(Project, project)
+        names = [one.name for one in projects.labels_of(found, session=session)]
+    assert names == ["Anti", "Neutral", "Pro", "News"]

@@ -1,6 +1,6 @@
 """Figures on people as tables: each share with its interval and the number behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -93,6 +93,16 @@ def _coefficient(title: str, name: str, found: Agreement) -> dict[str, Any]:
         "Same answer": percent(found.observed),
         "Tweets": found.items,
     }
+
+
+def gold(counts: Mapping[str, int], labels: LabelSet) -> pd.DataFrame:
+    """Return how many gold labels there are of each label, and their shares."""
+    total = sum(counts.values())
+    rows = [
+        {"Label": labels.name(value), "Gold labels": count, "Share": percent(count / total)}
+        for value, count in counts.items()
+    ]
+    return pd.DataFrame(rows, columns=["Label", "Gold labels", "Share"])
 
 
 def arms(effect: SuggestionEffect, labels: LabelSet) -> pd.DataFrame:
