@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trainer.architectures import architecture_of
 from trainer.errors import Cancelled
 
 POOL = 50  # batches sorted by length together: like lengths, and still a shuffle
@@ -60,8 +61,9 @@ def _without_lone_surrogates(text: str) -> str:
 
 def longest_allowed(config: dict[str, Any], max_length: int) -> int:
     """`max_length`, or less where the base model has fewer positions."""
-    reserved = 0 if config["model_type"] == "bert" else 2  # roberta counts from its padding id
-    return min(max_length, int(config["max_position_embeddings"]) - reserved)
+    return min(
+        max_length, int(config["max_position_embeddings"]) - architecture_of(config).reserved
+    )
 
 
 def pad(rows: Sequence[TokenIds], pad_id: int) -> Batch:

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trainer.architectures import width_of
 from trainer.base_model import BaseModel, find_base_model
 from trainer.batching import Batch, TextMapper, longest_allowed
-from trainer.families import load_encoder, load_tokenizer
+from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.network import read
 from trainer.precision import device, limit_threads, uses_bf16
 
@@ -31,7 +32,7 @@ class Encoder:
         base = find_base_model(base_model)
         model = load_encoder(base.directory, base.config).to(device())
         if uses_bf16(precision):
-            model = model.to(torch.bfloat16)
+            round_to_bf16(model)
         return cls(base, model, load_tokenizer(base.directory, base.config))
 
     @property
@@ -42,7 +43,7 @@ class Encoder:
     @property
     def width(self) -> int:
         """Coordinates of a vector."""
-        return int(self.base.config["hidden_size"])
+        return width_of(self.base.config)
 
     def embed(
         self,

@@ -13,6 +13,19 @@ from transformers import (
     BertForSequenceClassification,
     BertModel,
     BertTokenizer,
+    BertweetTokenizer,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    DistilBertModel,
+    DistilBertTokenizer,
+    ElectraConfig,
+    ElectraForSequenceClassification,
+    ElectraModel,
+    ElectraTokenizer,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
+    ModernBertModel,
+    PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForSequenceClassification,
     RobertaModel,
@@ -23,8 +36,9 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
+from trainer.architectures import architecture_of
 from trainer.errors import BaseModelError
-from trainer.model_files import one_line
+from trainer.model_files import BPE_CODES, one_line
 from trainer.quiet import quiet_transformers
 
 
@@ -48,6 +62,21 @@ FAMILIES = {
         XLMRobertaModel,
         XLMRobertaForSequenceClassification,
         XLMRobertaTokenizer,
+    ),
+    "electra": Family(
+        ElectraConfig, ElectraModel, ElectraForSequenceClassification, ElectraTokenizer
+    ),
+    "distilbert": Family(
+        DistilBertConfig,
+        DistilBertModel,
+        DistilBertForSequenceClassification,
+        DistilBertTokenizer,
+    ),
+    "modernbert": Family(
+        ModernBertConfig,
+        ModernBertModel,
+        ModernBertForSequenceClassification,
+        PreTrainedTokenizerFast,
     ),
 }
 
@@ -98,7 +127,7 @@ def encoder_config(config: dict[str, Any], *, dropout: float | None = None) -> A
     """The configuration object of a checked `config`, with the encoder's dropout set if given."""
     values = {key: value for key, value in config.items() if key != "_name_or_path"}
     if dropout is not None:
-        values |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+        values |= dict.fromkeys(architecture_of(config).dropouts, dropout)
     return FAMILIES[config["model_type"]].config(**values)
 
 
@@ -106,10 +135,37 @@ def load_tokenizer(directory: Path, config: dict[str, Any]) -> Any:
     """The tokenizer of a checked model directory."""
     with quiet_transformers():
         try:
-            return FAMILIES[config["model_type"]].tokenizer.from_pretrained(
+            if (directory / BPE_CODES).exists():
+                return _bertweet_tokenizer(directory)
+            tokenizer = FAMILIES[config["model_type"]].tokenizer.from_pretrained(
                 str(directory), local_files_only=True, trust_remote_code=False
             )
+            if architecture_of(config).type_rows is None:
+                tokenizer.model_input_names = ["input_ids", "attention_mask"]
+            return tokenizer
         except Exception as error:  # the Rust tokenizer raises bare Exception
             raise BaseModelError(
                 f"the tokenizer in {directory.name} does not load: {one_line(error)}"
             ) from error
+
+
+def _bertweet_tokenizer(directory: Path) -> BertweetTokenizer:
+    """BERTweet's own tokenizer, which turns @names and links into two words of its own.
+
+    Emoji stay as they are, whether or not a package that spells them out is installed: what a
+    model makes of a tweet must not hang on that.
+    """
+    tokenizer = BertweetTokenizer.from_pretrained(
+        str(directory), local_files_only=True, trust_remote_code=False, normalization=True
+    )
+    tokenizer.demojizer = None
+    return tokenizer
+
+
+def round_to_bf16(encoder: torch.nn.Module) -> None:
+    """Round an encoder's weights to bfloat16; what is no weight (ModernBERT's angles) stays."""
+    exact = {name: values for name, values in encoder.named_buffers() if values.is_floating_point()}
+    encoder.to(torch.bfloat16)
+    for name, values in exact.items():
+        owner, _, own_name = name.rpartition(".")
+        setattr(encoder.get_submodule(owner), own_name, values)

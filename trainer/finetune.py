@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from trainer.architectures import width_of
 from trainer.base_model import BaseModel, find_base_model
 from trainer.batching import Batch, longest_allowed, run_over, tokenise
 from trainer.calibration import softmax
@@ -21,7 +22,7 @@ from trainer.checkpoints import Checkpoints
 from trainer.config import TrainConfig
 from trainer.data import Example, label_indices, of_split
 from trainer.durable import write_json
-from trainer.families import load_encoder, load_tokenizer
+from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.heads import HeadShape, class_weights, save_head
 from trainer.loop import Fitted, Loop, TrainingSet, Validation
 from trainer.metrics import evaluate
@@ -86,7 +87,7 @@ def fine_tune(
     limit = longest_allowed(base.config, config.max_length)
     network = _new_network(base, config, len(label_map))
     if uses_bf16(config.precision):
-        network.encoder.to(torch.bfloat16)
+        round_to_bf16(network.encoder)
     network.to(device())
     data = training_set(training, label_map, config, tokenizer=tokenizer, max_length=limit)
     validation_ids = tokenise(tokenizer, [e.text for e in validation], limit)
@@ -191,8 +192,8 @@ def _facts(base: BaseModel, label_map: list[str], config: TrainConfig) -> Classi
         temperature=1.0,
         base_model=config.base_model,
         base_sha256=base.sha256,
-        reading=reading_of(config),
+        reading=reading_of(config, base.config),
         max_length=longest_allowed(base.config, config.max_length),
-        head=HeadShape.from_config(config, width=base.config["hidden_size"], labels=len(label_map)),
+        head=HeadShape.from_config(config, width=width_of(base.config), labels=len(label_map)),
         config=config.to_json(),
     )

@@ -5,15 +5,17 @@ about code of its own is refused.
 """
 
 import json
-import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from trainer.architectures import MODEL_TYPES
 from trainer.errors import BaseModelError
 from trainer.weights import check_weights
 
 WEIGHTS = "model.safetensors"
+BPE_CODES = "bpe.codes"  # BERTweet's merges; no other tokenizer has this file
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -21,11 +23,16 @@ TOKENIZER_FILES = (
     "vocab.txt",
     "vocab.json",
     "merges.txt",
+    BPE_CODES,
 )
 FILES = ("config.json", WEIGHTS, *TOKENIZER_FILES)
-MODEL_TYPES = ("bert", "roberta", "xlm-roberta")
 LARGEST_JSON = 64 * 2**20  # xlm-roberta's tokenizer.json is 9 MB
-_HARMLESS_PATTERNS = {" {2,}"}  # xlm-roberta's; any other regex could be made to run for ever
+# Compared letter by letter: any other regular expression could be made to run for ever.
+_HARMLESS_PATTERNS = {
+    " {2,}",  # xlm-roberta's
+    # GPT-2's, which byte-level tokenizers such as ModernBERT's may spell out
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+}
 
 
 def check_directory(directory: Path, *, what: str) -> dict[str, Any]:
@@ -63,9 +70,7 @@ def plain_file(path: Path, *, what: str, root: Path) -> None:
 
 def read_json(path: Path, *, what: str) -> dict[str, Any]:
     """A JSON object from a regular file of sane size. Raises BaseModelError."""
-    plain_file(path, what=what, root=path.parent)
-    if path.stat().st_size > LARGEST_JSON:
-        raise BaseModelError(f"{path.name} of {what} is larger than {LARGEST_JSON >> 20} MiB")
+    _check_size(path, what)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -73,6 +78,12 @@ def read_json(path: Path, *, what: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise BaseModelError(f"{path.name} of {what} holds no JSON object")
     return values
+
+
+def _check_size(path: Path, what: str) -> None:
+    plain_file(path, what=what, root=path.parent)
+    if path.stat().st_size > LARGEST_JSON:
+        raise BaseModelError(f"{path.name} of {what} is larger than {LARGEST_JSON >> 20} MiB")
 
 
 def _refuse_own_code(values: dict[str, Any], file: str, what: str) -> None:
@@ -85,18 +96,34 @@ def _refuse_own_code(values: dict[str, Any], file: str, what: str) -> None:
 
 
 def _check_tokenizer_file(directory: Path, what: str) -> None:
+    for name in TOKENIZER_FILES:
+        if (directory / name).exists():
+            _check_size(directory / name, what)
     if not (directory / "tokenizer.json").exists():
         if not any((directory / name).exists() for name in ("vocab.txt", "vocab.json")):
             raise BaseModelError(f"{what} has no tokenizer.json and no vocabulary")
         return
     values = read_json(directory / "tokenizer.json", what=what)
-    rules = {key: values.get(key) for key in ("normalizer", "pre_tokenizer", "post_processor")}
-    patterns = set(re.findall(r'"Regex": "((?:[^"\\]|\\.)*)"', json.dumps(rules)))
-    if patterns - _HARMLESS_PATTERNS:
+    rules = [values.get(key) for key in ("normalizer", "pre_tokenizer", "post_processor")]
+    strange = set(_patterns(rules)) - _HARMLESS_PATTERNS
+    if strange:
         raise BaseModelError(
             f"tokenizer.json of {what} brings a regular expression of its own "
-            f"({sorted(patterns)[0][:60]!r}), which could hang on some text; it is not loaded"
+            f"({min(strange)[:60]!r}), which could hang on some text; it is not loaded"
         )
+
+
+def _patterns(rules: Any) -> Iterator[str]:
+    """Every regular expression within a tokenizer's rules."""
+    waiting = [rules]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            if "Regex" in item:
+                yield str(item["Regex"])
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
 
 
 def _hub_cache() -> Path:

@@ -1,8 +1,12 @@
 """The network: an encoder, what is read from it, and a head. Texts' tokens in, logits out."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 
+from trainer.architectures import architecture_of, layers_of, width_of
 from trainer.batching import Batch
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
@@ -11,13 +15,15 @@ from trainer.heads import HeadShape, build_head, mean_pooled, normalised
 READINGS = ("mean", "cls", "pooler")
 
 
-def reading_of(config: TrainConfig) -> str:
+def reading_of(config: TrainConfig, base: Mapping[str, Any] | None = None) -> str:
     """What the head reads: mean (of the tokens), cls (its state), or pooler (BERT's own).
 
-    A fine-tuned model with cls pooling is plain BertForSequenceClassification, pooler and all;
-    a probe reads the state below the pooler, which no pre-training of ours has shaped.
+    base: the base model's configuration, needed for fine-tuning. A fine-tuned model with cls
+    pooling is plain BertForSequenceClassification, pooler and all, where there is a pooler; a
+    probe reads the state below it, which no pre-training of ours has shaped.
     """
-    if config.pooling == "cls" and config.kind == "fine_tuned":
+    fine = config.kind == "fine_tuned" and base is not None
+    if fine and config.pooling == "cls" and architecture_of(base).pooler:  # type: ignore[arg-type]
         return "pooler"
     return config.pooling
 
@@ -52,9 +58,10 @@ class TextClassifier(nn.Module):
 
 def build_classifier(encoder: nn.Module, config: TrainConfig, labels: int) -> TextClassifier:
     """A classifier with a new head; its first weights follow from config.seed alone."""
-    shape = HeadShape.from_config(config, width=encoder.config.hidden_size, labels=labels)  # type: ignore[union-attr, arg-type]
+    base = encoder.config.to_dict()  # type: ignore[operator, union-attr]
+    shape = HeadShape.from_config(config, width=width_of(base), labels=labels)
     generator = torch.Generator().manual_seed(config.seed)
-    return TextClassifier(encoder, build_head(shape, generator=generator), reading_of(config))
+    return TextClassifier(encoder, build_head(shape, generator=generator), reading_of(config, base))
 
 
 def choose_trained(classifier: TextClassifier, config: TrainConfig) -> list[nn.Parameter]:
@@ -64,7 +71,7 @@ def choose_trained(classifier: TextClassifier, config: TrainConfig) -> list[nn.P
     rows; leaving it out spares the optimiser that half.
     """
     encoder = classifier.encoder
-    layers = list(encoder.encoder.layer)  # type: ignore[union-attr, arg-type]
+    layers = layers_of(encoder)
     encoder.requires_grad_(config.trained_layers == "all")
     if config.trained_layers == "no_embeddings":
         encoder.requires_grad_(True)

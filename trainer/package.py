@@ -18,6 +18,7 @@ from trainer.conversion import as_sequence_classifier
 from trainer.durable import place_directory, write_json
 from trainer.errors import ArtifactError
 from trainer.heads import save_head
+from trainer.model_files import BPE_CODES
 from trainer.predict import Classifier, facts_to_json, load_classifier
 from trainer.quiet import quiet_transformers
 
@@ -117,6 +118,9 @@ def _write_mlp(classifier: Classifier, folder: Path, card: CardFacts) -> None:
 def _save_tokenizer(tokenizer: Any, folder: Path, max_length: int) -> None:
     tokenizer.model_max_length = max_length  # so that truncation=True alone cuts where we do
     tokenizer.save_pretrained(folder)
+    merges = Path(getattr(tokenizer, "merges_file", None) or "")
+    if merges.name == BPE_CODES:  # transformers writes BERTweet's merges so that half are lost
+        shutil.copyfile(merges, folder / BPE_CODES)
 
 
 def _tried(classifier: Classifier, folder: Path, *, plain: bool) -> float:

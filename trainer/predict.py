@@ -16,7 +16,7 @@ from trainer.calibration import apply_temperature
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
 from trainer.encoder import Encoder
 from trainer.errors import ArtifactError, BaseModelError
-from trainer.families import load_encoder, load_tokenizer
+from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.heads import HeadShape, load_head
 from trainer.model_files import check_directory
 from trainer.network import TextClassifier
@@ -175,7 +175,7 @@ def ready(network: TextClassifier, precision: str) -> TextClassifier:
     """The network on its device, its encoder in bfloat16 where that is faster; for inference."""
     network.to(device()).eval().requires_grad_(False)
     if uses_bf16(precision):
-        network.encoder.to(torch.bfloat16)
+        round_to_bf16(network.encoder)
     return network
 
 

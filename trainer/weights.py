@@ -9,36 +9,50 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from trainer.architectures import Architecture, architecture_of
 from trainer.errors import BaseModelError
 
 LARGEST_HEADER = 16 * 2**20
 LARGEST_SIZES = {
     "vocab_size": 1_000_000,
-    "hidden_size": 8192,
-    "num_hidden_layers": 100,
-    "num_attention_heads": 256,
-    "intermediate_size": 65_536,
     "max_position_embeddings": 65_536,
-    "type_vocab_size": 64,
 }
+LARGEST_WIDTH, LARGEST_DEPTH, LARGEST_HEADS, LARGEST_INNER = 8192, 100, 256, 65_536
+LARGEST_TYPES = 64
 
 
 def check_weights(path: Path, config: dict[str, Any], *, what: str) -> None:
     """Check that the weights' shapes are those that `config` states. Raises BaseModelError."""
-    for name, largest in LARGEST_SIZES.items():
+    kind = architecture_of(config)
+    for name, largest in _largest_sizes(kind).items():
         value = config.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= largest:
             raise BaseModelError(
                 f"config.json of {what} has {name} = {value!r}; expected 1 to {largest}"
             )
     shapes = read_shapes(path, what=what)
-    hidden = config["hidden_size"]
-    _expect(shapes, "embeddings.word_embeddings.weight", [config["vocab_size"], hidden], what)
-    positions = [config["max_position_embeddings"], hidden]
-    _expect(shapes, "embeddings.position_embeddings.weight", positions, what)
-    top = config["num_hidden_layers"] - 1
-    inner = [config["intermediate_size"], hidden]
-    _expect(shapes, f"encoder.layer.{top}.intermediate.dense.weight", inner, what)
+    width = config[kind.width]
+    narrow = config[kind.narrow or kind.width]
+    _expect(shapes, kind.words, [config["vocab_size"], narrow], what)
+    if kind.positions:
+        _expect(shapes, kind.positions, [config["max_position_embeddings"], narrow], what)
+    inner = config[kind.inner] * (2 if kind.gated else 1)
+    _expect(shapes, kind.top.format(config[kind.depth] - 1), [inner, width], what)
+
+
+def _largest_sizes(kind: Architecture) -> dict[str, int]:
+    sizes = {
+        **LARGEST_SIZES,
+        kind.width: LARGEST_WIDTH,
+        kind.depth: LARGEST_DEPTH,
+        kind.heads: LARGEST_HEADS,
+        kind.inner: LARGEST_INNER,
+    }
+    if kind.narrow:
+        sizes[kind.narrow] = LARGEST_WIDTH
+    if kind.type_rows:
+        sizes[kind.type_rows] = LARGEST_TYPES
+    return sizes
 
 
 def read_shapes(path: Path, *, what: str) -> dict[str, list[int]]:
