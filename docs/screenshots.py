@@ -7,6 +7,7 @@ Brings the example in, waits for the first probe, labels a few tweets, and photo
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from app_server import AppServer  # noqa: E402
 
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
 PAGES = ("label", "review", "data", "train", "models", "insights", "export", "settings")
+# Things that one opens on the label page.
+CARD = ("explain", "group", "guide")
+SURE = re.compile("[67][0-9] %")
 PROJECT = "Climate example"
 
 
@@ -62,7 +66,7 @@ def sign_in(page: Page) -> None:
 def label_some(page: Page) -> None:
     """Answer a few tweets, so that the pages have something to show."""
     expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=60_000)
-    for key in "3312343":
+    for key in "331f2343":
         page.wait_for_timeout(1500)
         page.keyboard.press(key)
     expect(page.locator(".relabel [data-ref=saved]")).to_have_text("saved ✓", timeout=20_000)
@@ -76,12 +80,35 @@ def photograph(page: Page, app: AppServer, out: Path, name: str) -> None:
     print(out)
 
 
+def photograph_card(page: Page, app: AppServer, out: Path, name: str) -> None:
+    """Save a picture of what a key of the card opens."""
+    page.goto(app.url)
+    expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=60_000)
+    wanted = {
+        "guide": page.locator(".relabel .tweet"),
+        "group": page.locator(".relabel button.chip"),
+        "explain": page.locator(".relabel .label.suggested").filter(has_text=SURE),
+    }[name]
+    for _ in range(60):
+        if wanted.count():
+            break
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(100)
+    page.keyboard.press({"explain": "e", "group": "t", "guide": "g"}[name])
+    if name == "explain":
+        expect(page.locator(".relabel .reason")).to_contain_text("tinted", timeout=60_000)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=out)
+    print(out)
+
+
 def main() -> None:
     """Take all pictures asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--themes", nargs="+", default=["light"], choices=["light", "dark"])
     parser.add_argument("--sizes", nargs="+", default=["wide"], choices=list(SIZES))
-    parser.add_argument("--pages", nargs="+", default=list(PAGES), choices=PAGES)
+    names = [*PAGES, *CARD]
+    parser.add_argument("--pages", nargs="+", default=names, choices=names)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--data", type=Path, help="a data directory to use again")
     given = parser.parse_args()
@@ -106,7 +133,8 @@ def main() -> None:
                     fresh = False
                 suffix = "" if (theme, size) == ("light", "wide") else f"-{size}-{theme}"
                 for name in given.pages:
-                    photograph(page, app, given.out / f"{name}{suffix}.png", name)
+                    take = photograph_card if name in CARD else photograph
+                    take(page, app, given.out / f"{name}{suffix}.png", name)
         browser.close()
     app.kill()
 

@@ -29,16 +29,16 @@ def column_config() -> dict[str, Any]:
     """Return how each column of the table is edited."""
     return {
         "value": st.column_config.TextColumn(
-            "Value", help="As it stands in files, for example -1", required=True, width="small"
+            "Value", help="As it stands in files, for example -1", required=True, width=80
         ),
-        "name": st.column_config.TextColumn("Name", required=True, width="small"),
+        "name": st.column_config.TextColumn("Name", required=True, width=130),
         "description": st.column_config.TextColumn(
-            "Description", help="One sentence; the first model reads it", width="medium"
+            "Description", help="One sentence; the first model reads it", width=620
         ),
         "hotkey": st.column_config.SelectboxColumn(
-            "Key", options=[str(key) for key in range(1, 10)], width="small"
+            "Key", options=[str(key) for key in range(1, 10)], width=60
         ),
-        "color": st.column_config.SelectboxColumn("Colour", options=list(COLORS), width="small"),
+        "color": st.column_config.SelectboxColumn("Colour", options=list(COLORS), width=100),
     }
 
 
