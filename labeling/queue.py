@@ -7,7 +7,7 @@ import random
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from db.project_settings import ProjectSettings
@@ -26,6 +26,8 @@ from db.types import now
 from labeling.asking import QueueItem, Suggestion
 from labeling.candidates import FEW, Asking, count_open
 from labeling.dealing import Dealer
+from labeling.drawing import few_open, pool_of
+from labeling.focus import ANYTHING, Focus, routes
 from labeling.grouping import is_cut_off, is_retweet
 from labeling.leasing import (
     Pick,
@@ -37,9 +39,10 @@ from labeling.leasing import (
     returned,
 )
 from labeling.merged import merged_labels, under_merged
-from labeling.sources import IndexSource, PoolSource
+from labeling.searching import matching
+from labeling.sources import IndexSource, Plan, PoolSource, Source
 
-__all__ = ["QueueItem", "Suggestion", "is_blind", "next_items", "why_empty"]
+__all__ = ["QueueItem", "Suggestion", "is_blind", "next_items", "put_back", "why_empty"]
 
 
 def asking_of(project: Project, annotator: Annotator) -> Asking:
@@ -55,14 +58,15 @@ def next_items(
     session: Session,
     count: int = 20,
     exclude: Collection[int] = (),
-    predicted_as: str | None = None,
+    focus: Focus = ANYTHING,
 ) -> list[QueueItem]:
     """Return the next `count` tweets for a person, in order, and claim them.
 
     What the person holds already comes first, in the same order and mode as before; so a reload
     shows the same tweets. exclude: tweets that the browser has at hand; their claims are
-    renewed. predicted_as: ask only for training tweets of which the model says so, least sure
-    first. Fewer than `count` come back when there is no more; `why_empty` tells why.
+    renewed. focus: what this person wants to be asked instead of the project's order; `put_back`
+    first, or what they hold comes before it. Fewer than `count` come back when there is no more;
+    `why_empty` tells why.
     """
     settings = settings_of(project)
     asking = asking_of(project, annotator)
@@ -73,7 +77,7 @@ def next_items(
         needed = count - len(held)
         asking.taken.update(exclude)
         asking.taken.update(one.tweet_id for one in held)
-        _claim_more(project, settings, asking, needed, predicted_as, session=session)
+        _claim_more(project, settings, asking, needed, focus, session=session)
         held = [one for one in own_leases(asking, session=session) if one.tweet_id not in exclude]
     return _serve(held[:count], project, settings, session=session)
 
@@ -83,22 +87,25 @@ def _claim_more(
     settings: ProjectSettings,
     asking: Asking,
     needed: int,
-    predicted_as: str | None,
+    focus: Focus,
     *,
     session: Session,
 ) -> None:
-    picks = returned(asking, needed, session=session) if predicted_as is None else []
+    own_order = focus == ANYTHING
+    picks = returned(asking, needed, session=session) if own_order else []
     asking.taken.update(pick.tweet_id for pick in picks)
     if len(picks) < needed:
         open_groups = count_open(project.id, session=session)
         model = current_model(project, session=session)
-        model_id = model.id if model else None
-        few = asking.propagate and sum(open_groups.values()) <= FEW
-        kind = PoolSource if few else IndexSource
-        source = kind(settings.queue_order, model_id, asking, needed, predicted_as, session)
+        plan = Plan(
+            order=focus.order or settings.queue_order,
+            model_id=model.id if model else None,
+            routes=routes(settings.expertise, asking.annotator_id, focus),
+        )
+        source = _source(plan, asking, needed, focus, sum(open_groups.values()), session=session)
         rng = _rng(project, asking, session=session)
-        dealer = Dealer(source, settings, open_groups, rng, model_id is not None)
-        picks += dealer.deal(needed - len(picks), asking, only_ordered=predicted_as is not None)
+        dealer = Dealer(source, settings, plan, open_groups, rng)
+        picks += dealer.deal(needed - len(picks), asking, only_ordered=focus.narrows)
     seed = project.split_seed
     splits = _splits([pick.tweet_id for pick in picks], session=session)
     final = [
@@ -112,6 +119,30 @@ def _claim_more(
         for pick in picks
     ]
     claim(final, asking, settings.lease_seconds, session=session)
+
+
+def _source(
+    plan: Plan, asking: Asking, needed: int, focus: Focus, open_groups: int, *, session: Session
+) -> Source:
+    if focus.search:
+        ids = matching(focus.search, asking, session=session)
+    elif asking.propagate and open_groups <= FEW:
+        ids = few_open(asking=asking, session=session)
+    else:
+        return IndexSource(plan, asking, needed, session)
+    pool = pool_of(ids, plan.order, plan.model_id, asking, session=session)
+    return PoolSource(plan, asking, pool, session)
+
+
+def put_back(project: Project, annotator: Annotator, *, session: Session) -> None:
+    """Give up what a person holds, except what was assigned to them by name."""
+    session.execute(
+        delete(Lease).where(
+            Lease.project_id == project.id,
+            Lease.annotator_id == annotator.id,
+            Lease.reason != "assigned",
+        )
+    )
 
 
 def is_blind(
@@ -204,7 +235,9 @@ def suggestion_of(prediction: Prediction | None, model: ModelVersion | None) -> 
     )
 
 
-def why_empty(project: Project, annotator: Annotator, *, session: Session) -> str:
+def why_empty(
+    project: Project, annotator: Annotator, *, session: Session, focus: Focus = ANYTHING
+) -> str:
     """Return one line that says why a person's queue is empty, and what to do about it."""
     asking = asking_of(project, annotator)
     tweets = session.scalar(select(Tweet.id).where(Tweet.project_id == project.id).limit(1))
@@ -212,6 +245,8 @@ def why_empty(project: Project, annotator: Annotator, *, session: Session) -> st
         return "This project has no tweets yet. Import a file on the Data page."
     if own_leases(asking, session=session):
         return "More tweets are waiting for you. Reload the page."
+    if focus.narrows:
+        return _why_nothing_found(focus)
     left = sum(count_open(project.id, session=session).values())
     if left == 0:
         return "Every tweet has a label. Train a model, review answers, or import more tweets."
@@ -229,4 +264,16 @@ def why_empty(project: Project, annotator: Annotator, *, session: Session) -> st
     return (
         f"You have answered or skipped all that is left: {left:,} tweets. Look at the skipped "
         "ones on the Data page."
+    )
+
+
+def _why_nothing_found(focus: Focus) -> str:
+    wanted = []
+    if focus.search:
+        wanted.append(f"contains {focus.search!r}")
+    if focus.predicted_as is not None:
+        wanted.append(f"is taken for {focus.predicted_as!r} by the model")
+    return (
+        f"No training tweet that you may still answer {' and '.join(wanted)}. Look for something "
+        "else, or clear the search and the label above."
     )

@@ -1,14 +1,20 @@
-"""Walking a model's predictions in the order of an index, the most telling first."""
+"""Walking tweets in the order of an index, the most telling first.
+
+Least confident, margin and entropy are columns of the current model's predictions; diverse and
+disagreement were worked out ahead (labeling.ordering) and stand in a table of their own.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
+from typing import Any
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import Select, and_, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.schema import AnnotationEvent, Prediction
+from db.schema import AnnotationEvent, Prediction, QueueScore
 from labeling.candidates import Asking, Candidate, eligible
+from labeling.focus import LabelFilter
 
 _KEYS = {
     "least_confident": Prediction.confidence,
@@ -18,7 +24,7 @@ _KEYS = {
 _CHUNKS = (128, 512, 2048, 8192)
 _FROM_START = 4_096  # predictions looked at from the start before jumping ahead
 
-Place = tuple[float, int]  # where a prediction lies in the index: its value, its tweet
+Place = tuple[float, int]  # where a tweet lies in the index: its value, its number
 
 
 def in_order(
@@ -28,15 +34,15 @@ def in_order(
     needed: int,
     *,
     session: Session,
-    label: str | None = None,
+    among: LabelFilter | None = None,
 ) -> list[Candidate]:
-    """Return up to `needed` training tweets, the most telling by the model's prediction first.
+    """Return up to `needed` training tweets, the most telling first.
 
-    order: least_confident, margin or entropy. label: only those for which the model says so.
-    Looks at the first few thousand predictions, then jumps to where this person last was, and
+    order: least_confident, margin, entropy, diverse or disagreement. among: the suggested labels
+    to look among. Looks at the first few thousand, then jumps to where this person last was, and
     goes back for the stretch between only when what lies ahead is not enough.
     """
-    walk = _Walk(order, model_id, label)
+    walk = _Walk(order, model_id, asking.project_id, among or LabelFilter())
     found: list[Candidate] = []
     position = None
     seen = 0
@@ -67,27 +73,50 @@ def _train(rows: Sequence[Place], asking: Asking, *, session: Session) -> list[C
 
 @dataclass(frozen=True)
 class _Walk:
-    """One index over predictions, walked in chunks of (value, tweet)."""
+    """One index, walked in chunks of (value, tweet)."""
 
     order: str
     model_id: int
-    label: str | None
+    project_id: int
+    among: LabelFilter
+
+    @property
+    def _by_model(self) -> bool:
+        return self.order in _KEYS
 
     def _key(self) -> InstrumentedAttribute[float]:
-        return _KEYS[self.order]
+        return _KEYS[self.order] if self._by_model else QueueScore.score
+
+    def _tweet(self) -> InstrumentedAttribute[int]:
+        return Prediction.tweet_id if self._by_model else QueueScore.tweet_id
+
+    def _places(self) -> Select[Any]:
+        query = select(self._key(), self._tweet())
+        if self._by_model:
+            return query.where(Prediction.model_version_id == self.model_id)
+        return query.where(QueueScore.project_id == self.project_id, QueueScore.kind == self.order)
+
+    def _filtered(self) -> Select[Any]:
+        query = self._places()
+        only, never = self.among.only, self.among.never
+        if (only is not None or never) and not self._by_model:
+            mine = and_(
+                Prediction.tweet_id == QueueScore.tweet_id,
+                Prediction.model_version_id == self.model_id,
+            )
+            query = query.join(Prediction, mine)
+        if only is not None:
+            query = query.where(Prediction.label.in_(sorted(only)))
+        if never:
+            query = query.where(Prediction.label.not_in(sorted(never)))
+        return query
 
     def chunks(self, after: Place | None, *, session: Session) -> Iterator[Sequence[Place]]:
-        key = self._key()
-        base = select(key, Prediction.tweet_id).where(Prediction.model_version_id == self.model_id)
-        if self.label is not None:
-            base = base.where(Prediction.label == self.label)
+        key, tweet = self._key(), self._tweet()
         falling = self.order == "entropy"
-        place = tuple_(key, Prediction.tweet_id)
-        base = (
-            base.order_by(key.desc(), Prediction.tweet_id.desc())
-            if falling
-            else base.order_by(key, Prediction.tweet_id)
-        )
+        place = tuple_(key, tweet)
+        base = self._filtered()
+        base = base.order_by(key.desc(), tweet.desc()) if falling else base.order_by(key, tweet)
         for size in chain(_CHUNKS, repeat(_CHUNKS[-1])):
             query = base
             if after is not None:
@@ -120,9 +149,5 @@ class _Walk:
             .limit(1)
         )
         tweet_id = session.scalar(latest)
-        place = session.execute(
-            select(self._key(), Prediction.tweet_id).where(
-                Prediction.model_version_id == self.model_id, Prediction.tweet_id == tweet_id
-            )
-        ).one_or_none()
+        place = session.execute(self._places().where(self._tweet() == tweet_id)).one_or_none()
         return None if place is None else (place[0], place[1])

@@ -47,6 +47,7 @@ MODULES = {
     "prelabel": "trainer.job",
     "import": "labeling.job",
     "export": "labeling.job",
+    "order": "labeling.job",
 }
 
 

@@ -129,7 +129,7 @@ def make_store(
     """
     shutil.copy(migrated(), path / "relabel.db")
     store = open_store(path)
-    checked = ProjectSettings(**{**NO_SHARES, **settings})
+    checked = ProjectSettings(**{"queue_order": "least_confident", **NO_SHARES, **settings})
     with writing(store.engine) as session:
         project = Project(name=store.name, settings=checked.to_json())
         session.add(project)

@@ -19,6 +19,7 @@ from db.schema import (
     Tweet,
 )
 from db.types import now
+from labeling.focus import Focus
 from labeling.queue import why_empty
 
 MakeStore = Callable[..., Store]
@@ -255,7 +256,7 @@ def test_one_may_ask_only_for_what_the_model_takes_for_one_label(
     store_of: MakeStore, size: int
 ) -> None:
     store = store_of((1,) * size)
-    items = store.ask(count=3, predicted_as="1")
+    items = store.ask(count=3, focus=Focus(predicted_as="1"))
     assert [item.suggestion.label for item in items if item.suggestion] == ["1"] * 3
     assert [item.tweet_id for item in items] == [3, 7, 11]
 
