@@ -132,13 +132,18 @@ def _sentence(result: Mapping[str, Any]) -> str:
     lines = []
     for name, value in result.items():
         if isinstance(value, dict):
-            value = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
+            told = (f"{key.replace('_', ' ')} {_figure(one)}" for key, one in value.items())
+            value = ", ".join(told) or "none"
         elif isinstance(value, int) and not isinstance(value, bool) and not name.endswith("id"):
             value = f"{value:,}"
         elif isinstance(value, float):
             value = f"{value:,.1f}"
         lines.append(f"{name.replace('_', ' ')}: {'none' if value is None else value}")
     return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:,}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -134,13 +134,16 @@ def _source(
     return PoolSource(plan, asking, pool, session)
 
 
-def put_back(project: Project, annotator: Annotator, *, session: Session) -> None:
-    """Give up what a person holds, except what was assigned to them by name."""
+def put_back(
+    project: Project, annotator: Annotator, *, session: Session, keep: Collection[int] = ()
+) -> None:
+    """Give up what a person holds, except the tweets in `keep` and those assigned by name."""
     session.execute(
         delete(Lease).where(
             Lease.project_id == project.id,
             Lease.annotator_id == annotator.id,
             Lease.reason != "assigned",
+            Lease.tweet_id.not_in(keep),
         )
     )
 

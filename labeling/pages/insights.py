@@ -104,6 +104,7 @@ def _corpus(page: context.PageContext, labels: LabelSet) -> None:
         project = session.get_one(Project, page.project_id)
         progress = timeline.progress(project, session=session)
         days = timeline.days(project, session=session)
+        labour = status.status(project, session=session).labour
     share = progress.done / progress.groups if progress.groups else 0.0
     left = (
         f"; at {progress.answers_a_day:,.0f} answers a working day, "
@@ -115,6 +116,11 @@ def _corpus(page: context.PageContext, labels: LabelSet) -> None:
         f"{progress.done:,} of {counted(progress.groups, 'duplicate group')} have a gold label "
         f"({percent(share)}){left}."
     )
+    if labour.per_answer is not None:
+        st.text(
+            f"{counted(labour.tweets, 'tweet')} labelled by {counted(labour.answers, 'answer')}: "
+            f"{labour.per_answer:.2f} tweets a key press, by way of duplicate groups."
+        )
     st.progress(share)
     first, second = st.columns([2, 3], gap="large")
     with first:

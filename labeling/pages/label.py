@@ -5,11 +5,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from labeling import prelabel
-from labeling.pages.parts import context, errors, identity, resources
+from labeling import ordering, prelabel
+from labeling.pages.parts import context, errors, focusing, identity, resources
 from labeling.widget import plain_buttons
 from labeling.widget.annotate import annotate, asked, sent
-from labeling.widget.exchange import Exchange, Taken, fill, model_due, refill, take, to_json
+from labeling.widget.exchange import (
+    Exchange,
+    Taken,
+    fill,
+    model_due,
+    order_of,
+    refill,
+    take,
+    to_json,
+    turn_to,
+)
 from labeling.widget.questions import reply_to
 
 CARD = "label_card"
@@ -24,6 +34,9 @@ def main() -> None:
     """Draw the card, or the plain buttons for whoever prefers them."""
     here = context.current()
     exchange = exchange_of(here)
+    with errors.shown():
+        if turn_to(focusing.draw(here.project_id), exchange, engine=resources.engine()):
+            see_to_the_order(here, exchange)
     if st.session_state.get(PLAIN) or st.query_params.get(PLAIN) == "true":
         with errors.shown():
             plain_buttons.draw(exchange, engine=resources.engine(), day_start=start_of_day())
@@ -95,6 +108,14 @@ def see_to_the_model(here: context.PageContext, exchange: Exchange) -> None:
     """Let the probe train again when enough answers are new."""
     if model_due(exchange):
         prelabel.after_answers(resources.engine(), resources.settings(), here.project_id)
+        see_to_the_order(here, exchange)
+
+
+def see_to_the_order(here: context.PageContext, exchange: Exchange) -> None:
+    """Have the order worked out anew where it takes a job and is nearly used up."""
+    engine = resources.engine()
+    order = order_of(exchange, engine=engine)
+    ordering.see_to(engine, resources.settings(), here.project_id, order)
 
 
 main()

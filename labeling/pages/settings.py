@@ -14,6 +14,8 @@ from labeling.pages.parts import (
     context,
     errors,
     example_list,
+    expertise,
+    focusing,
     label_changes,
     label_editor,
     label_set,
@@ -185,6 +187,7 @@ def _defaults(page: context.PageContext) -> None:
         stored = projects.settings_of(project)
     with st.form("settings_defaults", border=False):
         changes = _default_fields(stored)
+        changes["expertise"] = expertise.fields(stored, page.project_id)
         if st.form_submit_button(
             "Save defaults", type="primary", disabled=not page.may("edit_settings")
         ):
@@ -209,7 +212,7 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
             "Order",
             QUEUE_ORDERS,
             QUEUE_ORDERS.index(stored.queue_order),
-            format_func=lambda name: name.replace("_", " "),
+            format_func=lambda name: focusing.ORDERS[str(name)],
         )
         for name, (words, low_share, high_share, hint) in SHARES.items():
             found[name] = st.number_input(

@@ -23,8 +23,9 @@ from labeling.answering import counters, history, record
 from labeling.asking import Answer, QueueItem, Recorded
 from labeling.errors import AnswerError
 from labeling.examples import examples_of
+from labeling.focus import ANYTHING, Focus
 from labeling.permissions import may
-from labeling.queue import next_items, why_empty
+from labeling.queue import next_items, put_back, why_empty
 
 AT_HAND = 40  # tweets that wait in the browser
 REFILL_BELOW = 28  # twenty quick presses must not outrun the server
@@ -41,7 +42,8 @@ MOVES_ON = ("label", "skip")
 class Exchange:
     """One page in one browser. server: tells the browser that memory started anew.
 
-    replied: to the question that was answered last (labeling.widget.questions).
+    replied: to the question that was answered last (labeling.widget.questions). focus: what the
+    person wants to be asked.
     """
 
     project_id: int
@@ -55,6 +57,7 @@ class Exchange:
     unseen_labels: bool = False
     looked_after_at: float = float("-inf")
     replied: dict[str, Any] | None = None
+    focus: Focus = ANYTHING
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,30 @@ def _forget_oldest(known: dict[str, Recorded]) -> None:
         del known[key]
 
 
+def turn_to(focus: Focus, exchange: Exchange, *, engine: Engine) -> bool:
+    """Ask for something else from now on: what waits is put back, but for the tweet in view.
+
+    Returns whether it was something else, or the page has not asked for anything yet.
+    """
+    if focus == exchange.focus:
+        return not exchange.run
+    exchange.focus = focus
+    exchange.items = exchange.items[:1]
+    exchange.fetched_at = float("-inf")
+    with writing(engine) as session:
+        project, person = _who(exchange, session=session)
+        in_view = [item.tweet_id for item in exchange.items]
+        put_back(project, person, keep=in_view, session=session)
+    return True
+
+
+def order_of(exchange: Exchange, *, engine: Engine) -> str:
+    """Return the order in which this page asks."""
+    with reading(engine) as session:
+        project, _ = _who(exchange, session=session)
+        return exchange.focus.order or settings_of(project).queue_order
+
+
 def fill(exchange: Exchange, *, engine: Engine) -> bool:
     """Fetch tweets at once where the card would else run dry, or an undo made a new claim.
 
@@ -160,6 +187,7 @@ def _fetch(exchange: Exchange, *, engine: Engine) -> None:
             session=session,
             count=AT_HAND - len(first),
             exclude=[item.tweet_id for item in first],
+            focus=exchange.focus,
         )
     exchange.items = [*first, *more]
     exchange.fetched_at = time.monotonic()
@@ -216,7 +244,9 @@ def to_json(
                 "left": counted.left,
                 "goal": counted.goal,
             },
-            "empty": "" if exchange.items else why_empty(project, person, session=session),
+            "empty": ""
+            if exchange.items
+            else why_empty(project, person, session=session, focus=exchange.focus),
         }
 
 

@@ -1,0 +1,36 @@
+"""Which labels each person knows best."""
+
+import streamlit as st
+
+from db.project_settings import ProjectSettings
+from db.sessions import reading
+from labeling import people
+from labeling.pages.parts import label_set, resources
+
+
+def fields(stored: ProjectSettings, project_id: int) -> dict[str, list[str]]:
+    """Draw a choice of labels for each active person; return those that have any."""
+    labels = label_set.load(project_id)
+    with reading(resources.engine()) as session:
+        everybody = [one for one in people.list_people(session=session) if one.active]
+    found: dict[str, list[str]] = {}
+    with st.expander("Who knows which labels best"):
+        st.caption(
+            "Tweets that the model takes for one of these labels go to that person first. "
+            "Others get them when nothing else is left."
+        )
+        for one in everybody:
+            known = [
+                value for value in stored.expertise.get(str(one.id), []) if value in labels.values
+            ]
+            chosen = st.multiselect(
+                one.name,
+                labels.values,
+                known,
+                format_func=labels.name,
+                key=f"settings_expertise_{one.id}",
+                placeholder="No label of their own",
+            )
+            if chosen:
+                found[str(one.id)] = [str(value) for value in chosen]
+    return found

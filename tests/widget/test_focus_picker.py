@@ -1,0 +1,81 @@
+"""Choosing what to be asked, above the card."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from label_corpus import make_project
+from sqlalchemy import Engine, select, update
+from streamlit.testing.v1 import AppTest
+
+from db import migrate
+from db.engine import make_engine
+from db.projects import get_or_add_annotator
+from db.schema import Lease, Project, Tweet
+from db.sessions import reading, writing
+from db.settings import Settings
+from labeling.focus import ANYTHING, Focus
+from labeling.pages.parts import session_keys
+from labeling.widget.exchange import Exchange, Taken, fill, order_of, to_json, turn_to
+
+PAGE = str(Path(__file__).parents[2] / "labeling" / "pages" / "label.py")
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setenv("RELABEL_DATA", str(tmp_path))
+    monkeypatch.delenv("RELABEL_DATABASE_URL", raising=False)
+    made = make_engine(Settings.from_environment().database_url)
+    migrate.upgrade(made)
+    make_project(made, tmp_path, count=30)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def exchange(engine: Engine) -> Exchange:
+    with writing(engine) as session:
+        project = session.scalars(select(Project)).one()
+        return Exchange(project.id, get_or_add_annotator("Ada", session=session).id)
+
+
+def test_what_waits_is_put_back_but_for_the_tweet_in_view(
+    engine: Engine, exchange: Exchange
+) -> None:
+    fill(exchange, engine=engine)
+    to_json(exchange, Taken(), engine=engine, base="")
+    assert not turn_to(ANYTHING, exchange, engine=engine)
+    in_view = exchange.items[0].tweet_id
+    assert len(exchange.items) > 1
+    assert turn_to(Focus("random"), exchange, engine=engine)
+    assert [item.tweet_id for item in exchange.items] == [in_view]
+    with reading(engine) as session:
+        assert session.scalars(select(Lease.tweet_id)).all() == [in_view]
+    assert order_of(exchange, engine=engine) == "random"
+    fill(exchange, engine=engine)
+    assert exchange.items[0].tweet_id == in_view
+    assert {item.reason for item in exchange.items[1:]} == {"random"}
+
+
+def test_an_empty_card_says_what_was_looked_for(engine: Engine, exchange: Exchange) -> None:
+    with writing(engine) as session:
+        session.execute(update(Tweet).values(text="the same"))
+    turn_to(Focus(search="polar bear"), exchange, engine=engine)
+    fill(exchange, engine=engine)
+    drawn = to_json(exchange, Taken(), engine=engine, base="")
+    assert drawn["items"] == []
+    assert "polar bear" in drawn["empty"]
+
+
+def test_the_address_chooses_what_is_asked(engine: Engine) -> None:
+    with writing(engine) as session:
+        person = get_or_add_annotator("Ada", session=session).id
+    at = AppTest.from_file(PAGE, default_timeout=20)
+    at.session_state[session_keys.ANNOTATOR] = person
+    at.query_params["ask_search"] = "polar bear"
+    at.query_params["ask_order"] = "At random"
+    at.query_params["plain_buttons"] = "true"
+    at.run()
+    assert not at.exception
+    assert any("polar bear" in one.value for one in [*at.text, *at.info])
+    assert at.selectbox(key="ask_order").value == "random"
