@@ -6,7 +6,7 @@ import streamlit as st
 from db.schema import Annotator, Project
 from db.sessions import reading
 from db.training_data import last_event_id
-from labeling import insights, suggestion_effect, timeline
+from labeling import insights, status, suggestion_effect, timeline
 from labeling.pages.parts import charts, context, figures, label_set, resources, tables
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.wording import counted, percent
