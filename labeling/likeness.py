@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import Literal
-from zlib import crc32
 
 from rapidfuzz.distance import OSA, Levenshtein
 
@@ -23,8 +23,7 @@ Likeness = Literal["framed", "cut", "spelling"]
 _FEWEST_WORDS = 6
 _FEWEST_LETTERS = 35
 _CUT_FROM = 100  # characters of a raw text from which on an ellipsis means that it was cut off
-_CLASSES = 3
-_START_WORDS = 6
+_END_WORDS = 6
 _TAIL = re.compile(r"(?:\s+|https?://[^\s…]*|pic\.twitter\.com/\S*)+$", re.IGNORECASE)
 _CUT_ADDRESS = re.compile(
     r"(?:https?://[^\s…]*|\bht{1,2}p?s?:?/{0,2})(?:…|\.\.\.|Ã¢â‚¬Â¦|â€¦)\s*$", re.IGNORECASE
@@ -36,7 +35,6 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-_MASK = (1 << 63) - 1
 _NEGATIONS = _words(
     "no not never none nobody nothing nowhere neither nor cannot without hardly barely non "
     "dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt couldnt cant hasnt havent "
@@ -99,26 +97,25 @@ def is_truncated(text: str) -> bool:
 def blocks(one: Wording) -> list[int]:
     """Return the keys under which a text is stored and looked up: alike texts share one.
 
-    The words are dealt into three classes by their checksum, so up to two changed words leave a
-    class as it was; a fourth key is the first words, for what was cut off. 63 bits each.
+    The first six words find what was cut off. A word spelt otherwise leaves either the first six
+    or the last six as they were; of a text with fewer than twelve words, one of its halves.
+    Each key is a number of 63 bits.
     """
     if not one.comparable:
         return []
-    classes: list[list[int]] = [[] for _ in range(_CLASSES)]
-    for word in set(one.words):
-        digest = crc32(word.encode(errors="surrogatepass"))
-        classes[digest % _CLASSES].append(digest)
-    keys = [_mixed(place, sorted(found)) for place, found in enumerate(classes) if len(found) > 1]
-    start = " ".join(one.words[:_START_WORDS]).encode(errors="surrogatepass")
-    # A cut-off text may end within its sixth word; then its start is not that of the whole.
-    return [*keys, _mixed(_CLASSES, [crc32(start), crc32(start[::-1])])]
+    words = one.words
+    parts = [("start", words[:_END_WORDS])]
+    if len(words) >= 2 * _END_WORDS:
+        parts.append(("end", words[-_END_WORDS:]))
+    else:
+        half = len(words) // 2
+        parts += [("first half", words[:half]), ("second half", words[half:])]
+    return [_number(kind, some) for kind, some in parts]
 
 
-def _mixed(place: int, digests: list[int]) -> int:
-    value = 0x9E3779B97F4A7C15 + place
-    for digest in digests:
-        value = ((value ^ digest) * 0x100000001B3 + (value >> 29)) & 0xFFFFFFFFFFFFFFFF
-    return value & _MASK
+def _number(kind: str, words: list[str]) -> int:
+    said = f"{kind}: {' '.join(words)}".encode(errors="surrogatepass")
+    return int.from_bytes(blake2b(said, digest_size=8).digest()) >> 1
 
 
 def likeness(one: Wording, other: Wording) -> Likeness | None:
