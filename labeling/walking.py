@@ -7,7 +7,6 @@ disagreement were worked out ahead (labeling.ordering) and stand in a table of t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any
 
 from sqlalchemy import Select, and_, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -90,13 +89,13 @@ class _Walk:
     def _tweet(self) -> InstrumentedAttribute[int]:
         return Prediction.tweet_id if self._by_model else QueueScore.tweet_id
 
-    def _places(self) -> Select[Any]:
+    def _places(self) -> Select[float, int]:
         query = select(self._key(), self._tweet())
         if self._by_model:
             return query.where(Prediction.model_version_id == self.model_id)
         return query.where(QueueScore.project_id == self.project_id, QueueScore.kind == self.order)
 
-    def _filtered(self) -> Select[Any]:
+    def _filtered(self) -> Select[float, int]:
         query = self._places()
         only, never = self.among.only, self.among.never
         if (only is not None or never) and not self._by_model:

@@ -22,7 +22,7 @@ LONG = "Scientists say the melting of glaciers in the Alps has become faster tha
 WHOLE = f"{LONG} and more than that"
 CUT = f"RT @somebody_else: {LONG} and mo…"
 FRAMED = f"{WHOLE} via @outlet"
-SPELT = WHOLE.replace("glaciers", "glacierss")
+SPELT = WHOLE.replace("become", "becomme")
 NEGATED = WHOLE.replace("has become", "has not become")
 _numbers = itertools.count(1)
 
