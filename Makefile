@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check stress soak format browser clean
+.PHONY: run test check stress soak lock format browser clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/python -m labeling.access "$(HOST)"
@@ -19,6 +19,8 @@ test: $(VENV)/.dev browser
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev browser
+	$(BIN)/python tools/lock.py --check
+	$(BIN)/python tools/audit.py
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -31,6 +33,12 @@ stress: $(VENV)/.dev browser
 # What takes longer still: 30 minutes of everything at once, and ten times the fuzzing.
 soak: $(VENV)/.dev browser
 	RELABEL_STRESS=soak $(BIN)/python -m pytest tests/stress -m soak
+
+# After a change of requirements.txt.
+lock: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/python tools/lock.py
+	$(BIN)/python tools/licences.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -46,13 +54,19 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.runtime: requirements.txt | $(VENV)/.python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+# The locks are whole, so nothing else is resolved or fetched: --no-deps. torch comes without CUDA
+# where pip knows such a build; else PyPI's build, with CUDA's libraries on Linux.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	--require-hashes
+$(VENV)/.runtime: requirements.lock requirements-cpu.lock requirements-cuda.lock | $(VENV)/.python
+	@$(INSTALL) -r requirements-cpu.lock 2>/dev/null || true
+	$(INSTALL) -r requirements.lock
+	@if $(BIN)/python tools/cuda_needed.py; then $(INSTALL) -r requirements-cuda.lock; fi
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt | $(VENV)/.python
+$(VENV)/.dev: $(VENV)/.runtime requirements.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@ $(VENV)/.runtime
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
