@@ -101,12 +101,16 @@ def change(
     role: str | None = None,
     email: str | None = None,
     active: bool | None = None,
-) -> None:
-    """Change what an account is; one that is disabled is signed out everywhere.
+    by: int | None = None,
+) -> bool:
+    """Change what an account is, and tell whether anything was changed.
 
-    email: "" takes the address away. Raises AccountError, ConflictError.
+    One that is disabled is signed out everywhere. email: "" takes the address away. by: the
+    number of the person who does it, None at the command line.
+    Raises AccountError, ConflictError.
     """
     changed: dict[str, object] = {}
+    before = {"role": person.role, "email": person.email, "active": person.active}
     if role is not None and role != person.role:
         if role not in ROLES:
             raise AccountError(f"the role is {role!r}; choose one of {', '.join(ROLES)}")
@@ -118,7 +122,9 @@ def change(
         if not active:
             sign_ins.end_all(person.id, "disabled", session=session)
     if changed:
-        _audit(person, "change account", session=session, **changed)
+        detail = {name: {"before": before[name], "after": new} for name, new in changed.items()}
+        _audit(person, "change account", session=session, by=by, **detail)
+    return bool(changed)
 
 
 def _free_email(person: Annotator, email: str, *, session: Session) -> str | None:
@@ -136,6 +142,7 @@ def _named(name: str, *, session: Session) -> Annotator | None:
     return session.scalars(select(Annotator).where(Annotator.name == name)).one_or_none()
 
 
-def _audit(person: Annotator, action: str, *, session: Session, **detail: object) -> None:
-    """Note an act of the command line: nobody is signed in there, so no person did it."""
-    session.add(AuditEntry(action=action, subject=person.name, detail=detail))
+def _audit(
+    person: Annotator, action: str, *, session: Session, by: int | None = None, **detail: object
+) -> None:
+    session.add(AuditEntry(annotator_id=by, action=action, subject=person.name, detail=detail))

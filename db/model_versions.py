@@ -46,6 +46,8 @@ def promote(version: ModelVersion, *, session: Session, annotator_id: int | None
 
     Those of the version before stay, so that a roll-back re-points at once.
     """
+    # Once promoted, always a roll-back afterwards.
+    action = "promote" if version.promoted_at is None else "roll back"
     before = make_current(version, session=session)
     if before is not None:
         prune_predictions(version.project_id, {version.id, before.id}, session=session)
@@ -53,7 +55,7 @@ def promote(version: ModelVersion, *, session: Session, annotator_id: int | None
         AuditEntry(
             project_id=version.project_id,
             annotator_id=annotator_id,
-            action="promote",
+            action=action,
             subject=f"version {version.number}",
             detail={"from": before.number if before else None, "to": version.number},
         )

@@ -52,10 +52,10 @@ def matches(password: str, stored: str | None) -> bool:
         password, known = "", False
     with _AT_ONCE:
         try:
-            same = hasher().verify(stored if stored is not None else _nobodys(), password)
+            hasher().verify(stored if stored is not None else _nobodys(), password)
         except (Argon2Error, InvalidHashError):
-            same = False
-    return same and known
+            return False
+    return known
 
 
 def outdated(stored: str) -> bool:

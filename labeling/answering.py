@@ -30,6 +30,7 @@ from labeling.asking import KINDS, MAX_COMMENT, MAX_KEY, Answer, Counters, Histo
 from labeling.history import counters, history
 from labeling.leasing import release
 from labeling.merged import merged_labels
+from labeling.permissions import require_of
 from labeling.provenance import provenance
 from labeling.resolving import resolve
 from labeling.standing import Act, replay
@@ -60,7 +61,9 @@ def record(
     Sending an answer again is harmless: its key is known, and the first result is given back as
     `repeated`. One that cannot be taken is `refused` with the reason, and the others are saved.
     Nothing is saved until the caller's transaction commits: acknowledge only after that.
+    Raises PermissionRefused for somebody who is not active any more.
     """
+    require_of(annotator, "answer")
     # Labels that were retired or merged meanwhile included: who answered from a page that was
     # open before must not lose that answer.
     known = labels_of(project, session=session, active=False)

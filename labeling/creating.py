@@ -14,6 +14,7 @@ from db.projects import labels_of, settings_of
 from db.schema import AuditEntry, Label, Project
 from labeling.errors import LabelError
 from labeling.formula import starts_formula
+from labeling.permissions import allow
 from labeling.templates import NewLabel, get_template
 
 MAX_LABELS = 9
@@ -47,8 +48,10 @@ def create_project(
 ) -> Project:
     """Make a project from a template, or with labels of one's own, and return it.
 
-    Raises LabelError for a name or a label set that cannot be, ConflictError for a taken name.
+    Raises LabelError for a name or a label set that cannot be, ConflictError for a taken name,
+    PermissionRefused.
     """
+    allow(annotator_id, "create_project", session=session)
     chosen = get_template(template) if template else None
     _check_name("the project's name", name)
     if session.scalars(select(Project.id).where(Project.name == name)).first() is not None:
@@ -92,6 +95,7 @@ def edit_labels(
     A label is known by its value: a new value is a new label, a missing one is retired, never
     deleted, because answers and model versions refer to it. Raises LabelError.
     """
+    allow(annotator_id, "edit_labels", session=session)
     complete = _completed(labels)
     check_labels(complete)
     known = {label.value: label for label in labels_of(project, session=session, active=False)}
@@ -129,6 +133,7 @@ def set_guidelines(
     project: Project, text: str, *, session: Session, annotator_id: int | None = None
 ) -> None:
     """Replace the project's guidelines, Markdown written by its admin. Raises LabelError."""
+    allow(annotator_id, "edit_guidelines", session=session)
     if len(text) > MAX_GUIDELINES:
         raise LabelError(
             f"the guidelines have {len(text):,} characters; at most {MAX_GUIDELINES:,} are allowed"
@@ -151,6 +156,7 @@ def update_settings(
 
     Raises LabelError for an unknown setting, InvalidSettingError for a value it may not have.
     """
+    allow(annotator_id, "edit_settings", session=session)
     before = settings_of(project)
     unknown = sorted(set(changes) - set(before.to_json()))
     if unknown:

@@ -19,6 +19,7 @@ from labeling.columns import FORMAT, MARKER, PROVENANCE, RAW_FORMAT
 from labeling.errors import ExportError
 from labeling.export_rows import ROWS, ExportRow, Selection
 from labeling.formula import escape, escape_value
+from labeling.permissions import allow
 from trainer.errors import Cancelled
 
 FORMATS = ("csv", "jsonl")
@@ -62,13 +63,14 @@ def export(
     rows: "gold" (tweets with a gold label), "predicted" (no gold label, but a prediction of the
     current model) or "all". raw: leave texts that a spreadsheet would run as formulas as they
     are (CSV only; JSON lines never change a text). on_progress(rows done, rows in all).
-    Raises ExportError, NotFoundError, or Cancelled when `should_stop` said so.
+    Raises ExportError, PermissionRefused, NotFoundError, or Cancelled when `should_stop` said so.
     """
     if format not in FORMATS:
         raise ExportError(f"the format is {format!r}; choose one of {', '.join(FORMATS)}")
     if rows not in ROWS:
         raise ExportError(f"the rows are {rows!r}; choose one of {', '.join(ROWS)}")
     with reading(engine) as session:
+        allow(annotator_id, "export", session=session)
         project = get_project(project_name, session=session)
         project_id = project.id
         selection = Selection(project, rows, session=session)

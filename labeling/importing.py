@@ -14,7 +14,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from db.projects import get_project, labels_of, settings_of
-from db.schema import ImportBatch, Project
+from db.schema import AuditEntry, ImportBatch, Project
 from db.sessions import reading, writing
 from db.types import now
 from labeling.batches import ImportReport, batch_for, report_of, report_repeated
@@ -30,6 +30,7 @@ from labeling.columns import (
 from labeling.csv_reading import FileFacts, Records, inspect, open_records
 from labeling.errors import ImportRefused
 from labeling.grouping import text_key
+from labeling.permissions import allow
 from labeling.regrouping import index_texts
 from labeling.rejects import first_rejects
 from labeling.row_checks import NewTweet, Reject, RowCheck
@@ -114,10 +115,11 @@ def import_file(
     columns: what is not said is guessed from the header. file_name: the name to remember, the
     path's own by default. on_progress(bytes done, bytes in all).
     Raises ImportRefused, with nothing stored, when the file as such or every single row of it is
-    unusable; NotFoundError for an unknown project; Cancelled when `should_stop` said so: then
-    the chunks so far stay, and the same call goes on behind them.
+    unusable; PermissionRefused; NotFoundError for an unknown project; Cancelled when
+    `should_stop` said so: then the chunks so far stay, and the same call goes on behind them.
     """
     with reading(engine) as session:
+        allow(annotator_id, "import", session=session)
         known = dict(get_project(project_name, session=session).source_columns)
     facts = inspect(path, encoding=encoding)
     if isinstance(columns, ColumnChoice):
@@ -212,6 +214,15 @@ def _finish(plan: _Plan, engine: Engine) -> ImportReport:
             project.source_columns = source_columns(
                 plan.facts.header, plan.check.columns, project.source_columns
             )
+        session.add(
+            AuditEntry(
+                project_id=project.id,
+                annotator_id=batch.annotator_id,
+                action="import",
+                subject=batch.file_name,
+                detail={"accepted": batch.accepted, "rejected": batch.rejected},
+            )
+        )
         report = report_of(batch)
         first = None if usable else first_rejects(batch.id, session=session, limit=1)[0]
     if first is not None:

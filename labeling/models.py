@@ -14,6 +14,7 @@ from db.projects import get_model, list_models
 from db.schema import ModelVersion, Project
 from db.sessions import writing
 from db.settings import Settings
+from labeling.permissions import allow
 from trainer.job import submit
 
 
@@ -79,9 +80,10 @@ def promote(
 
     Rolling back is promoting an older version; the predictions of the version that was current
     last are kept, so they count again at once.
-    Raises NotFoundError for a version that does not exist.
+    Raises NotFoundError for a version that does not exist, PermissionRefused.
     """
     with writing(engine) as session:
+        allow(annotator_id, "promote", session=session)
         project = session.get_one(Project, project_id)
         version = get_model(project, number, session=session)
         before = next(

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.schema import Annotator, AuditEntry
+from db import accounts
+from db.schema import Annotator
 from labeling.errors import PermissionRefused
-from labeling.permissions import ROLES
+from labeling.permissions import ROLES, allow
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,25 @@ def update_people(
 ) -> int:
     """Set role and activity of people as `changes` says; return how many were changed.
 
-    Raises PermissionRefused for an unknown role, or when no active admin would be left.
+    annotator_id: who does it. Raises PermissionRefused: for somebody who is no admin, for an
+    unknown role, or when no active admin would be left.
     """
+    allow(annotator_id, "manage_people", session=session)
     wanted: Mapping[int, Person] = {one.id: one for one in changes}
-    changed: list[dict[str, Any]] = []
-    admins = 0
-    for stored in session.scalars(select(Annotator)):
+    changed = admins = 0
+    for stored in session.scalars(select(Annotator)).all():
         new = wanted.get(stored.id)
-        if new is not None and (new.role, new.active) != (stored.role, stored.active):
+        if new is not None:
             if new.role not in ROLES:
                 raise PermissionRefused(
                     f"the role of {stored.name} is {new.role!r}; choose one of {', '.join(ROLES)}"
                 )
-            changed.append({"name": stored.name, "role": new.role, "active": new.active})
-            stored.role, stored.active = new.role, new.active
+            changed += accounts.change(
+                stored, session=session, role=new.role, active=new.active, by=annotator_id
+            )
         admins += stored.active and stored.role == "admin"
     if admins == 0:
         raise PermissionRefused(
             "nobody would be an active admin any more; make another person admin first"
         )
-    if changed:
-        session.add(
-            AuditEntry(annotator_id=annotator_id, action="change people", detail={"to": changed})
-        )
-    return len(changed)
+    return changed

@@ -1,16 +1,20 @@
 """Who may do what. Enforced here and in the functions that act, not in pages.
 
-Each role may do all that the one before it may:
+Each role may do all that the one before it may (docs/roles.md, which a test walks):
 annotator  answer, browse, see their own history
 reviewer   decide disagreements, label, skip, queue and flag in bulk, see people's figures
-admin      everything: settings, labels, imports, exports, training, promotion, people
+admin      everything: settings, labels, imports, exports, training, promotion, people, the log
 """
 
+from sqlalchemy.orm import Session
+
+from db.accounts import ROLES
 from db.schema import Annotator
 from labeling.errors import PermissionRefused
 
-ROLES = ("annotator", "reviewer", "admin")
-# The least role for each action; docs/permissions shows this table.
+__all__ = ["ACTIONS", "ROLES", "allow", "may", "require", "require_of"]
+
+# The least role for each action.
 ACTIONS = {
     "answer": "annotator",
     "browse": "annotator",
@@ -29,6 +33,7 @@ ACTIONS = {
     "create_project": "admin",
     "delete_project": "admin",
     "manage_people": "admin",
+    "see_audit": "admin",
 }
 
 
@@ -53,3 +58,17 @@ def require_of(annotator: Annotator, action: str) -> None:
     if not annotator.active:
         raise PermissionRefused(f"{annotator.name!r} is no longer active; ask an admin")
     require(annotator.role, action)
+
+
+def allow(annotator_id: int | None, action: str, *, session: Session) -> None:
+    """Raise PermissionRefused unless the person with this number may do the action.
+
+    None: the server's own command line, or the app by itself; whoever may use that could change
+    the store's file anyway. Pages always name the person (tests/test_page_calls.py).
+    """
+    if annotator_id is None:
+        return
+    person = session.get(Annotator, annotator_id)
+    if person is None:
+        raise PermissionRefused("this person is not known here any more; sign in again")
+    require_of(person, action)

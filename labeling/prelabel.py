@@ -23,6 +23,7 @@ from db.settings import Settings
 from db.training_data import answers_since, gold_counts
 from db.types import now
 from labeling.errors import LabelingError
+from labeling.permissions import allow
 from trainer.config import TrainConfig
 from trainer.job import start_due, submit
 
@@ -41,15 +42,21 @@ class Step:
 
 
 def ensure_classifier(
-    engine: Engine, settings: Settings, project_id: int, *, retry: bool = False
+    engine: Engine,
+    settings: Settings,
+    project_id: int,
+    *,
+    retry: bool = False,
+    annotator_id: int | None = None,
 ) -> int | None:
     """Put the next needed job in the queue and start it; return its number, None if none is due.
 
     Does nothing while a training or a pre-labelling of the project waits or runs, and for a
     while after one did not succeed (a job that fails at each answer helps nobody); retry=True,
-    for calls that a person made, tries again at once.
+    for calls that a person made (`annotator_id`), tries again at once. Raises PermissionRefused.
     """
     with reading(engine) as session:
+        allow(annotator_id, "prelabel", session=session)
         waits = not retry and _failed_lately(project_id, session=session)
         if waits or _busy(project_id, session=session):
             step = None
@@ -58,7 +65,7 @@ def ensure_classifier(
     if step is None:
         start_due(engine, settings)
         return None
-    return submit(engine, settings, project_id, step.kind, step.params)
+    return submit(engine, settings, project_id, step.kind, step.params, requested_by=annotator_id)
 
 
 def after_answers(engine: Engine, settings: Settings, project_id: int) -> int | None:

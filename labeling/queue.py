@@ -39,6 +39,7 @@ from labeling.leasing import (
     returned,
 )
 from labeling.merged import merged_labels, under_merged
+from labeling.permissions import require_of
 from labeling.searching import matching
 from labeling.sources import IndexSource, Plan, PoolSource, Source
 
@@ -67,7 +68,9 @@ def next_items(
     renewed. focus: what this person wants to be asked instead of the project's order; `put_back`
     first, or what they hold comes before it. Fewer than `count` come back when there is no more;
     `why_empty` tells why.
+    Raises PermissionRefused for somebody who is not active any more.
     """
+    require_of(annotator, "answer")
     settings = settings_of(project)
     asking = asking_of(project, annotator)
     drop_settled(asking, exclude, session=session)
@@ -138,6 +141,7 @@ def put_back(
     project: Project, annotator: Annotator, *, session: Session, keep: Collection[int] = ()
 ) -> None:
     """Give up what a person holds, except the tweets in `keep` and those assigned by name."""
+    require_of(annotator, "answer")
     session.execute(
         delete(Lease).where(
             Lease.project_id == project.id,

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.projects import labels_of
 from db.runs import epochs_of, steps_of
-from db.schema import Job, ModelVersion, Project, Run
-from db.sessions import reading
+from db.schema import AuditEntry, Job, ModelVersion, Project, Run
+from db.sessions import writing
 from db.settings import Settings
 from db.training_data import answers_since, gold_counts
 from labeling.errors import NotEnoughLabels
+from labeling.permissions import allow
 from trainer.config import TrainConfig
 from trainer.job import submit
 
@@ -117,12 +118,22 @@ def start_run(
 ) -> int:
     """Put a training in the queue and return its job's number.
 
-    Raises NotEnoughLabels, with the counts, before anything is queued.
+    Raises NotEnoughLabels, with the counts, before anything is queued; PermissionRefused.
     """
-    with reading(engine) as session:
+    with writing(engine) as session:
+        allow(requested_by, "train", session=session)
         problems = overview(session.get_one(Project, project_id), session=session).problems
-    if problems and config.kind != "zero_shot":
-        raise NotEnoughLabels(problems[0])
+        if problems and config.kind != "zero_shot":
+            raise NotEnoughLabels(problems[0])
+        session.add(
+            AuditEntry(
+                project_id=project_id,
+                annotator_id=requested_by,
+                action="start training",
+                subject=config.kind,
+                detail={"base_model": config.base_model, "seed": config.seed},
+            )
+        )
     params = {"config": config.to_json()}
     return submit(engine, settings, project_id, "train", params, requested_by=requested_by)
 

@@ -82,7 +82,11 @@ def _offer_prelabelling(page: context.PageContext) -> None:
     if st.button("Pre-label the tweets", type="primary", icon=":material/model_training:"):
         with errors.shown():
             prelabel.ensure_classifier(
-                resources.engine(), resources.settings(), page.project_id, retry=True
+                resources.engine(),
+                resources.settings(),
+                page.project_id,
+                retry=True,
+                annotator_id=page.annotator_id,
             )
             st.rerun()
 

@@ -4,10 +4,9 @@ import streamlit as st
 
 from db import projects
 from db.sessions import reading
-from labeling import status
+from labeling import status, work
 from labeling.pages.parts import context, errors, jobs, resources
 from labeling.pages.parts.wording import counted, moment
-from trainer import job
 
 ROWS = {
     "gold": "Gold labels",
@@ -60,13 +59,12 @@ def main() -> None:
     ):
         with errors.shown():
             page.require("export")
-            job.submit(
+            work.submit_export(
                 resources.engine(),
                 resources.settings(),
                 page.project_id,
-                "export",
-                {"format": format_, "rows": rows, "raw": raw},
-                requested_by=page.annotator_id,
+                work.ExportChoice(format_, rows, raw),
+                annotator_id=page.annotator_id,
             )
     _result(page)
 
@@ -92,8 +90,13 @@ def _result(page: context.PageContext) -> None:
         done = jobs.watch(newest.id)
         if done.state != "succeeded":
             return
-        path = resources.settings().data / str(done.result["path"])
-        if not path.exists():
+        path = work.exported_file(
+            newest.id,
+            engine=resources.engine(),
+            settings=resources.settings(),
+            annotator_id=page.annotator_id,
+        )
+        if path is None:
             st.caption("The file of the last export is not kept any more; write it again.")
             return
         format_ = str(done.params.get("format", "csv"))

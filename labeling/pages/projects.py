@@ -6,7 +6,7 @@ import streamlit as st
 
 from db import projects
 from db.sessions import reading, writing
-from labeling import creating, permissions, status
+from labeling import creating, permissions, status, work
 from labeling.pages.parts import context, errors, label_editor, resources, session_keys, upload
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted
@@ -76,11 +76,13 @@ def _example() -> None:
 
 def _bring_in_example() -> None:
     with writing(resources.engine()) as session:
-        made = creating.create_project(EXAMPLE_NAME, session=session, template="climate")
+        made = creating.create_project(
+            EXAMPLE_NAME, session=session, template="climate", annotator_id=context.acting()
+        )
         project_id = made.id
     with EXAMPLE_FILE.open("rb") as file:
         path = upload.keep(file)
-    upload.submit(project_id, path, EXAMPLE_FILE.name, st.session_state.get(session_keys.ANNOTATOR))
+    upload.submit(project_id, work.Upload(path, EXAMPLE_FILE.name), context.acting())
     context.choose_project(project_id, EXAMPLE_NAME)
 
 
@@ -99,7 +101,11 @@ def _create() -> None:
         with errors.shown():
             with writing(resources.engine()) as session:
                 made = creating.create_project(
-                    name.strip(), session=session, template=None if own else template, labels=labels
+                    name.strip(),
+                    session=session,
+                    template=None if own else template,
+                    labels=labels,
+                    annotator_id=context.acting(),
                 )
                 chosen = (made.id, made.name)
             context.choose_project(*chosen)

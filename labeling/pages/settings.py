@@ -11,6 +11,7 @@ from db.project_settings import GATES, QUEUE_ORDERS, ProjectSettings
 from db.sessions import reading, writing
 from labeling import creating, people, permissions
 from labeling.pages.parts import (
+    audit_table,
     context,
     errors,
     example_list,
@@ -48,7 +49,7 @@ PROMOTIONS = {
     "ask": "waits for a decision",
     "never": "is never promoted by itself",
 }
-PARTS = ["Labels", "Guidelines", "People", "Defaults"]
+PARTS = ["Labels", "Guidelines", "People", "Defaults", "Log"]
 
 
 def main() -> None:
@@ -67,7 +68,13 @@ def main() -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    draw = {"Labels": _labels, "Guidelines": _guidelines, "People": _people, "Defaults": _defaults}
+    draw = {
+        "Labels": _labels,
+        "Guidelines": _guidelines,
+        "People": _people,
+        "Defaults": _defaults,
+        "Log": audit_table.draw,
+    }
     draw[part](page)
 
 

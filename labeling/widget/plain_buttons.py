@@ -13,6 +13,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from labeling.asking import Suggestion
+from labeling.pages.parts.plain import plain
 from labeling.widget.exchange import Exchange, Taken, fill, refill, take, to_json
 
 AGAIN = "label_plain_again"
@@ -73,7 +74,7 @@ def _tweet(asked: Asked, labels: list[dict[str, str]], exchange: Exchange, engin
         for label in labels:
             answer = _answer(asked, key, "label", label["value"])
             st.button(
-                label["name"],
+                plain(label["name"]),
                 key=f"label_plain_{label['value']}",
                 on_click=_send,
                 args=(answer, exchange, engine),

@@ -12,6 +12,7 @@ from db.schema import Annotator, Project
 from db.sessions import reading
 from labeling import permissions
 from labeling.access import access
+from labeling.errors import PermissionRefused
 from labeling.pages.parts import identity, resources, session_keys
 
 PERSON_COOKIE = "relabel_person"
@@ -73,6 +74,18 @@ def still_here(page: PageContext) -> bool:
     with reading(resources.engine()) as session:
         person = signed_in(session)
         return person is not None and person.id == page.annotator_id
+
+
+def acting() -> int:
+    """Return the number of the person at this browser, for acts outside a page's own run.
+
+    Raises PermissionRefused when nobody is signed in any more.
+    """
+    with reading(resources.engine()) as session:
+        person = signed_in(session)
+        if person is None:
+            raise PermissionRefused("nobody is signed in here any more; reload the page")
+        return person.id
 
 
 def current_project(session: Session) -> Project | None:

@@ -6,8 +6,9 @@ from sqlalchemy import select
 from db import projects
 from db.schema import Annotator
 from db.sessions import reading
+from labeling import accounts
 from labeling.access import access
-from labeling.pages.parts import context, identity, resources, session_keys
+from labeling.pages.parts import context, errors, identity, resources, session_keys
 from labeling.pages.parts.plain import plain, shorten
 
 
@@ -62,9 +63,8 @@ def _person(name: str, people: list[str]) -> None:
 
 def _switch() -> None:
     name = st.session_state[session_keys.PERSON_PICKER]
-    with reading(resources.engine()) as session:
-        found = session.scalars(select(Annotator.id).where(Annotator.name == name)).one_or_none()
-    if found is not None:
+    with errors.shown():
+        found = accounts.enter_by_name(name, engine=resources.engine())
         st.session_state[session_keys.ANNOTATOR] = found
 
 

@@ -11,9 +11,10 @@ import streamlit as st
 
 from db import jobs
 from db.schema import Job
-from db.sessions import reading, writing
+from db.sessions import reading
 from db.types import now
-from labeling.pages.parts import errors, resources
+from labeling import work
+from labeling.pages.parts import context, errors, resources
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, duration
 from trainer import job as trainer_job
@@ -160,8 +161,8 @@ def cancel_button(job: JobView) -> None:
 
 
 def _cancel(job_id: int) -> None:
-    with errors.shown(), writing(resources.engine()) as session:
-        jobs.request_cancel(job_id, session=session)
+    with errors.shown():
+        work.cancel(job_id, engine=resources.engine(), annotator_id=context.acting())
 
 
 def ended(job: JobView) -> None:
@@ -188,6 +189,9 @@ def ended(job: JobView) -> None:
 
 def resume(job_id: int) -> None:
     """Put an ended job back in the queue and start it; it goes on where it was."""
-    with writing(resources.engine()) as session:
-        jobs.requeue(job_id, session=session)
-    trainer_job.start_due(resources.engine(), resources.settings())
+    work.resume(
+        job_id,
+        engine=resources.engine(),
+        settings=resources.settings(),
+        annotator_id=context.acting(),
+    )

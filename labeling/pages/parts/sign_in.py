@@ -1,13 +1,13 @@
 """Signing in: pick a name on one's own machine, name and password, or at a provider."""
 
 import streamlit as st
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 
-from db import projects
 from db.accounts import LONGEST_NAME
 from db.passwords import LONGEST
 from db.schema import Annotator
-from db.sessions import reading, writing
+from db.sessions import reading
+from labeling import accounts
 from labeling.access import access
 from labeling.pages.parts import context, errors, identity, resources, session_keys
 
@@ -52,22 +52,13 @@ def _names(_refused: str | None) -> None:
             name = st.text_input("Your name", key="sign_in_name", max_chars=LONGEST_NAME)
         if st.form_submit_button("Continue", type="primary"):
             with errors.shown():
-                _enter((name or "").strip())
+                _enter(name or "")
 
 
 def _enter(name: str) -> None:
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        errors.show(f"A name has 1 to {LONGEST_NAME} visible characters; type yours and continue.")
-        return
-    with writing(resources.engine()) as session:
-        first = session.scalar(select(func.count()).select_from(Annotator)) == 0
-        entered = projects.get_or_add_annotator(
-            name, session=session, role="admin" if first else "annotator"
-        )
-        if not entered.active:
-            errors.show(f"{name} is not active here; an admin can change that under Settings.")
-            return
-        st.session_state[session_keys.ANNOTATOR] = entered.id
+    st.session_state[session_keys.ANNOTATOR] = accounts.enter_by_name(
+        name, engine=resources.engine()
+    )
     st.session_state.pop(session_keys.SIGNED_OUT, None)
     st.rerun()
 

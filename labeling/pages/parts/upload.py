@@ -1,9 +1,7 @@
 """A file on its way in: kept under a name made here, previewed, and handed to an import job."""
 
-import shutil
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,14 +10,13 @@ import streamlit as st
 
 from db import projects
 from db.sessions import reading
-from labeling import importing
+from labeling import importing, work
 from labeling.columns import ColumnChoice
 from labeling.csv_reading import ENCODINGS
 from labeling.errors import ImportRefused
 from labeling.pages.parts import context, errors, resources, session_keys, tables
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted
-from trainer import job
 
 TYPES = ["csv", "tsv", "txt"]
 NO_LABEL = "no label column"
@@ -35,7 +32,12 @@ def draw(page: context.PageContext) -> None:
         return
     saved = st.session_state.get(session_keys.UPLOAD_SAVED)
     if saved is None or saved["file_id"] != file.file_id:
-        path = keep(file)
+        kept: list[Path] = []
+        with errors.shown():
+            kept.append(keep(file))
+        if not kept:
+            return
+        path = kept[0]
         saved = {"file_id": file.file_id, "path": str(path), "name": file.name}
         st.session_state[session_keys.UPLOAD_SAVED] = saved
     with errors.shown():
@@ -43,12 +45,26 @@ def draw(page: context.PageContext) -> None:
 
 
 def keep(file: BinaryIO) -> Path:
-    """Copy a file into the uploads, under a name made here; return its path."""
+    """Copy a file into the uploads, under a name made here; return its path.
+
+    Raises ImportRefused, with nothing kept, for a file over the server's limit.
+    """
     folder = resources.settings().uploads
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{uuid.uuid4().hex}.csv"
+    limit = int(st.get_option("server.maxUploadSize")) << 20
+    left = limit
     with path.open("wb") as out:
-        shutil.copyfileobj(file, out, 1 << 20)
+        while part := file.read(min(1 << 20, left + 1)):
+            left -= len(part)
+            if left < 0:
+                out.close()
+                path.unlink()
+                raise ImportRefused(
+                    f"the file is larger than {limit >> 20:,} MB; cut it in parts, or bring it in "
+                    "on the server: python -m labeling import FILE --project P"
+                )
+            out.write(part)
     return path
 
 
@@ -131,33 +147,13 @@ def _start(
     page: context.PageContext, path: Path, name: str, columns: ColumnChoice, encoding: str | None
 ) -> None:
     page.require("import")
-    submit(page.project_id, path, name, page.annotator_id, columns=columns, encoding=encoding)
+    submit(page.project_id, work.Upload(path, name, columns, encoding), page.annotator_id)
     st.session_state.pop(session_keys.UPLOAD_SAVED, None)
     st.rerun()
 
 
-def submit(
-    project_id: int,
-    path: Path,
-    name: str,
-    annotator_id: int | None,
-    *,
-    columns: ColumnChoice | None = None,
-    encoding: str | None = None,
-) -> int:
+def submit(project_id: int, file: work.Upload, annotator_id: int) -> int:
     """Put the import of a kept file in the queue and return the job's number."""
-    settings = resources.settings()
-    return job.submit(
-        resources.engine(),
-        settings,
-        project_id,
-        "import",
-        {
-            "path": str(path.relative_to(settings.data)),
-            "file_name": name,
-            "columns": None if columns is None else asdict(columns),
-            "encoding": encoding,
-            "annotator_id": annotator_id,
-        },
-        requested_by=annotator_id,
+    return work.submit_import(
+        resources.engine(), resources.settings(), project_id, file, annotator_id=annotator_id
     )
