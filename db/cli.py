@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from db.backup import backup, database_file, restore
+from db.backup import backup, restore
 from db.command_line import Parser, add_json, run_command
-from db.doctor import check
+from db.doctor import check, health
 from db.engine import make_engine
-from db.migrate import head, revision, upgrade
+from db.migrate import revision, upgrade
 from db.settings import Settings
-from db.types import now
 from db.user_commands import add_user_commands
 
 Result = Mapping[str, Any]
@@ -22,18 +21,21 @@ def upgrade_command(_arguments: argparse.Namespace) -> Result:
     settings = Settings.from_environment()
     engine = make_engine(settings.database_url)
     before = revision(engine)
-    kept = None
-    if before not in {None, head()} and engine.dialect.name == "sqlite":
-        file = database_file(settings.database_url)
-        name = f"{file.stem}-{before}-{now():%Y%m%d-%H%M%S}.db"
-        kept = backup(settings.database_url, file.with_name(name))["path"]
-    return {"before": before, "schema": upgrade(engine), "backup": kept}
+    kept: list[Path] = []
+    reached = upgrade(engine, on_backup=kept.append)
+    return {"before": before, "schema": reached, "backup": str(kept[0]) if kept else None}
 
 
 def check_command(_arguments: argparse.Namespace) -> Result:
     """Look at database, disk, jobs and models; say what to do about each fault."""
     settings = Settings.from_environment()
     return check(make_engine(settings.database_url), settings)
+
+
+def health_command(_arguments: argparse.Namespace) -> Result:
+    """Tell at once whether the database answers and takes writes; for watchdogs."""
+    settings = Settings.from_environment()
+    return health(make_engine(settings.database_url), settings)
 
 
 def backup_command(arguments: argparse.Namespace) -> Result:
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, function, show in (
         ("upgrade", upgrade_command, lambda result: f"the database has schema {result['schema']}"),
         ("check", check_command, _show_check),
+        ("health", health_command, lambda result: result["problem"] or "well"),
         ("backup", backup_command, lambda result: f"backed up to {result['path']}"),
         ("restore", restore_command, lambda result: f"restored {result['path']}"),
     ):

@@ -1,21 +1,28 @@
 """`python -m db check`: is this installation sound, and what to do where it is not."""
 
 import hashlib
+import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DBAPIError
 
-from db.engine import has_wal_reset_bug, sqlite_module
+from db.engine import WRITES, has_wal_reset_bug, sqlite_module
 from db.jobs import stale_jobs
 from db.migrate import head, revision
-from db.schema import DuplicateGroup, ModelVersion, Tweet
+from db.schema import DuplicateGroup, Job, ModelVersion, Tweet
 from db.sessions import reading
 from db.settings import Settings
 
 FREE_SPACE = 2 * 1024**3
+LEAST_FREE = 64 * 2**20  # enough for people's answers of months
+_UPLOAD_KEPT_SECONDS = 86_400.0
+MOUNTS = Path("/proc/mounts")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p"}
 
 
@@ -38,6 +45,7 @@ def check(engine: Engine, settings: Settings) -> dict[str, Any]:
         lambda: _jobs(engine),
         lambda: _groups(engine),
         lambda: _models(engine, settings),
+        lambda: _orphans(engine, settings),
     ]
     if engine.dialect.name == "sqlite":
         looks = [_sqlite_version, lambda: _pragmas(engine), lambda: _integrity(engine), *looks]
@@ -50,6 +58,25 @@ def check(engine: Engine, settings: Settings) -> dict[str, Any]:
         "ok": all(finding.ok for finding in findings),
         "findings": [asdict(finding) for finding in findings],
     }
+
+
+def health(engine: Engine, settings: Settings) -> dict[str, Any]:
+    """Tell in milliseconds whether people can work: the database answers, and can be written.
+
+    For watchdogs; `check` looks at everything.
+    """
+    started = time.perf_counter()
+    try:
+        found = revision(engine)
+        with engine.execution_options(**{WRITES: True}).begin():
+            pass  # a writer's place in the queue was free within the time to wait
+        problem = "" if found == head() else f"schema {found or 'none'}, not {head()}"
+    except DBAPIError as error:
+        problem = " ".join(str(error.orig).split())
+    if not problem and _free(settings) < LEAST_FREE:
+        problem = f"only {_free(settings) // 2**20} MiB are free on the disk"
+    milliseconds = round(1000 * (time.perf_counter() - started), 1)
+    return {"ok": not problem, "problem": problem, "milliseconds": milliseconds}
 
 
 def _sqlite_version() -> Finding:
@@ -86,21 +113,25 @@ def _schema(engine: Engine) -> Finding:
 
 
 def _free_space(settings: Settings) -> Finding:
-    place = next(path for path in (settings.data, *settings.data.parents) if path.exists())
-    free = shutil.disk_usage(place).free
+    free = _free(settings)
     ok = free >= FREE_SPACE
     fix = "" if ok else f"free some space: training needs about {FREE_SPACE / 1024**3:.0f} GiB"
     return Finding("free space", ok, f"{free / 1024**3:.1f} GiB", fix)
+
+
+def _free(settings: Settings) -> int:
+    place = next(path for path in (settings.data, *settings.data.parents) if path.exists())
+    return shutil.disk_usage(place).free
 
 
 def _file_system(settings: Settings) -> Finding:
     kind = "unknown"
     longest = ""
     try:
-        with open("/proc/mounts", encoding="utf-8") as mounts:  # noqa: PTH123
+        with MOUNTS.open(encoding="utf-8") as mounts:
             for line in mounts:
                 _, point, name, *_ = line.split()
-                inside = str(settings.data).startswith(point.rstrip("/") + "/") or point == "/"
+                inside = f"{settings.data}/".startswith(point.rstrip("/") + "/")
                 if inside and len(point) >= len(longest):
                     longest, kind = point, name
     except OSError:
@@ -130,12 +161,50 @@ def _groups(engine: Engine) -> Finding:
 def _models(engine: Engine, settings: Settings) -> Finding:
     bad = []
     with reading(engine) as session:
-        for version in session.scalars(select(ModelVersion)):
-            manifest = settings.data / version.directory / "manifest.json"
-            if not manifest.is_file():
-                bad.append(f"version {version.number}: no manifest")
-            elif hashlib.sha256(manifest.read_bytes()).hexdigest() != version.manifest_sha256:
-                bad.append(f"version {version.number}: manifest changed")
-        total = session.scalar(select(func.count()).select_from(ModelVersion)) or 0
-    fix = "" if not bad else "promote another version, or train again"
-    return Finding("models", not bad, "; ".join(bad) or f"{total} with their manifests", fix)
+        versions = session.scalars(select(ModelVersion).order_by(ModelVersion.id)).all()
+    for version in versions:
+        wrong = _wrong_file(settings.data / version.directory, version.manifest_sha256)
+        if wrong:
+            bad.append(f"version {version.number}: {wrong}")
+    fix = "" if not bad else "restore its directory from a backup, or promote another version"
+    return Finding("models", not bad, "; ".join(bad) or f"{len(versions)} as published", fix)
+
+
+def _wrong_file(directory: Path, manifest_sha256: str) -> str:
+    """Return what is wrong with a model's files, byte by byte; nothing where all is well."""
+    manifest = directory / "manifest.json"
+    if not manifest.is_file():
+        return "no manifest"
+    if _sha256(manifest) != manifest_sha256:
+        return "manifest changed"
+    for name, entry in json.loads(manifest.read_bytes())["files"].items():
+        file = directory / name
+        if not file.is_file():
+            return f"{name} is missing"
+        if _sha256(file) != entry["sha256"]:
+            return f"{name} changed"
+    return ""
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _orphans(engine: Engine, settings: Settings) -> Finding:
+    """Look for what killed processes left: no harm, but space."""
+    with reading(engine) as session:
+        known = {Path(name).name for name in session.scalars(select(ModelVersion.directory))}
+        busy = session.scalars(select(Job.id).where(Job.state.in_(("queued", "running")))).all()
+    if busy:
+        return Finding("left-over files", True, "not looked for while jobs wait or run")
+    found = [path for path in settings.models.glob("*") if path.name not in known]
+    found += [path for path in settings.uploads.glob("*") if _is_old(path)]
+    found += list(settings.exports.glob(".*.part"))
+    shown = ", ".join(str(path.relative_to(settings.data)) for path in found[:5])
+    fix = "" if not found else "delete them; a training removes those under models/ by itself"
+    return Finding("left-over files", not found, f"{len(found)} {shown}".strip(), fix)
+
+
+def _is_old(path: Path) -> bool:
+    return path.stat().st_mtime < time.time() - _UPLOAD_KEPT_SECONDS

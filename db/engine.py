@@ -114,11 +114,13 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-def serialize(session: Session, name: str) -> None:
+def serialize(session: Session | Connection, name: str) -> None:
     """Let one transaction at a time pass this point, until it ends.
 
     SQLite needs nothing: BEGIN IMMEDIATE already admits one writer. PostgreSQL takes an advisory
     lock on `name`.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+    connection = session if isinstance(session, Connection) else session.connection()
+    if connection.dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
+        connection.execute(lock, {"name": name})

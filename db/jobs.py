@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from db.clock import steady
 from db.engine import serialize
 from db.errors import ConflictError, NotFoundError
 from db.schema import Job, Run
@@ -93,7 +94,7 @@ def reserve_next(*, session: Session) -> Job | None:
         job.message = "starting"
         job.started_at = now()
         job.attempt += 1
-        job.lease_until = now() + LAUNCH_LEASE
+        job.lease_until = steady(session) + LAUNCH_LEASE
         session.flush()
         return job
     return None
@@ -112,8 +113,8 @@ def adopt(job_id: int, *, session: Session) -> Job:
 
 def renew(job: Job, *, session: Session, at: datetime | None = None) -> None:
     """Write a heartbeat and extend the lease."""
-    job.heartbeat_at = at or now()
-    job.lease_until = job.heartbeat_at + LEASE
+    job.heartbeat_at = now()
+    job.lease_until = (at or steady(session)) + LEASE
     session.flush()
 
 
@@ -125,7 +126,7 @@ def heartbeat(job_id: int, *, session: Session) -> bool:
     query = (
         update(Job)
         .where(Job.id == job_id, Job.state == "running", Job.pid == os.getpid())
-        .values(heartbeat_at=now(), lease_until=now() + LEASE)
+        .values(heartbeat_at=now(), lease_until=steady(session) + LEASE)
         .returning(Job.cancel_requested)
     )
     answer = session.execute(query).one_or_none()
@@ -207,7 +208,8 @@ def anything_due(*, session: Session) -> bool:
 def stale_jobs(*, session: Session) -> list[int]:
     """Return the numbers of running jobs whose process is gone."""
     running = session.scalars(select(Job).where(Job.state == "running"))
-    return [job.id for job in running if _is_lost(job, now())]
+    moment = steady(session)
+    return [job.id for job in running if _is_lost(job, moment)]
 
 
 def reap_lost(*, session: Session, at: datetime | None = None) -> list[int]:
@@ -215,17 +217,17 @@ def reap_lost(*, session: Session, at: datetime | None = None) -> list[int]:
 
     Gone: the lease ran out, or the owner is a process of this host that no longer exists.
     """
-    moment = at or now()
+    moment = at or steady(session)
     lost = []
     for job in session.scalars(select(Job).where(Job.state == "running")):
         if not _is_lost(job, moment):
             continue
-        job.state, job.finished_at, job.eta_seconds = "interrupted", moment, None
+        job.state, job.finished_at, job.eta_seconds = "interrupted", now(), None
         job.message = "its process stopped unexpectedly"
         session.execute(
             update(Run)
             .where(Run.job_id == job.id, Run.state == "running")
-            .values(state="interrupted", finished_at=moment)
+            .values(state="interrupted", finished_at=now())
         )
         lost.append(job.id)
     return lost

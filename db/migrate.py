@@ -1,5 +1,6 @@
 """Bring a database to the schema of this program."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -8,8 +9,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from db.engine import WRITES
+from db.backup import backup, database_file
+from db.engine import WRITES, serialize
 from db.errors import SchemaError
+from db.types import now
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -36,16 +39,34 @@ def revision(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(engine: Engine) -> str:
+def upgrade(engine: Engine, *, on_backup: Callable[[Path], object] | None = None) -> str:
     """Apply all missing migrations in one transaction and return the revision reached.
 
-    Raises SchemaError when the database was made by a newer program. Two processes may call
-    this at once: the second waits, then finds nothing to do.
+    A database of an older program is copied beside itself first (SQLite; `on_backup` is told
+    where to). Raises SchemaError when the database was made by a newer program, BackupError when
+    there is no room for the copy; nothing is changed then. Two processes may call this at once:
+    the second waits, then finds nothing to do.
     """
     refuse_newer(engine)
     with engine.execution_options(**{WRITES: True}).begin() as connection:
+        serialize(connection, "migrations")
+        found = MigrationContext.configure(connection).get_current_revision()
+        if found == head():
+            return found
+        if found is not None and engine.dialect.name == "sqlite":
+            kept = _copy_first(engine, found)
+            if on_backup is not None:
+                on_backup(kept)
         command.upgrade(alembic_config(connection), "head")
     return head()
+
+
+def _copy_first(engine: Engine, revision: str) -> Path:
+    url = engine.url.render_as_string(hide_password=False)
+    file = database_file(url)
+    copy = file.with_name(f"{file.stem}-{revision}-{now():%Y%m%d-%H%M%S}.db")
+    backup(url, copy)
+    return copy
 
 
 def refuse_newer(engine: Engine) -> None:

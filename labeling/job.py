@@ -5,6 +5,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from db.log_lines import log_to_stderr
 from db.schema import Project
 from db.sessions import reading
 from labeling.columns import ColumnChoice
@@ -100,5 +101,6 @@ def _project_name(context: JobContext) -> str:
 
 
 if __name__ == "__main__":
+    log_to_stderr({"job": int(sys.argv[1])})
     state = run_job(int(sys.argv[1]), HANDLERS, expected=(LabelingError,))
     sys.exit(0 if state in {"succeeded", "cancelled"} else 1)

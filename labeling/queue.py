@@ -10,6 +10,7 @@ from hashlib import blake2b
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from db.clock import steady
 from db.project_settings import ProjectSettings
 from db.projects import current_model, settings_of
 from db.schema import (
@@ -22,7 +23,6 @@ from db.schema import (
     Project,
     Tweet,
 )
-from db.types import now
 from labeling.asking import QueueItem, Suggestion
 from labeling.candidates import FEW, Asking, count_open
 from labeling.dealing import Dealer
@@ -46,10 +46,10 @@ from labeling.sources import IndexSource, Plan, PoolSource, Source
 __all__ = ["QueueItem", "Suggestion", "is_blind", "next_items", "put_back", "why_empty"]
 
 
-def asking_of(project: Project, annotator: Annotator) -> Asking:
+def asking_of(project: Project, annotator: Annotator, *, session: Session) -> Asking:
     """Return who is asked under which rules, at this moment."""
     settings = settings_of(project)
-    return Asking(project.id, annotator.id, settings.overlap, settings.propagate, now())
+    return Asking(project.id, annotator.id, settings.overlap, settings.propagate, steady(session))
 
 
 def next_items(
@@ -72,7 +72,7 @@ def next_items(
     """
     require_of(annotator, "answer")
     settings = settings_of(project)
-    asking = asking_of(project, annotator)
+    asking = asking_of(project, annotator, session=session)
     drop_settled(asking, exclude, session=session)
     renew(asking, settings.lease_seconds, session=session)
     held = [one for one in own_leases(asking, session=session) if one.tweet_id not in exclude]
@@ -246,7 +246,7 @@ def why_empty(
     project: Project, annotator: Annotator, *, session: Session, focus: Focus = ANYTHING
 ) -> str:
     """Return one line that says why a person's queue is empty, and what to do about it."""
-    asking = asking_of(project, annotator)
+    asking = asking_of(project, annotator, session=session)
     tweets = session.scalar(select(Tweet.id).where(Tweet.project_id == project.id).limit(1))
     if tweets is None:
         return "This project has no tweets yet. Import a file on the Data page."

@@ -2,9 +2,9 @@
 
 from sqlalchemy.orm import Session
 
+from db.clock import steady
 from db.project_settings import ProjectSettings
 from db.schema import AnnotationEvent
-from db.types import now
 from labeling.candidates import Asking, eligible
 from labeling.leasing import Pick, claim
 
@@ -18,7 +18,9 @@ def give_back(
     """
     if undone.kind not in {"label", "skip"} or undone.queue_reason == "direct":
         return
-    asking = Asking(project_id, undone.annotator_id, settings.overlap, settings.propagate, now())
+    asking = Asking(
+        project_id, undone.annotator_id, settings.overlap, settings.propagate, steady(session)
+    )
     free = undone.queue_reason in {"repeat", "assigned"} or bool(
         eligible([undone.tweet_id], asking, session=session)
     )

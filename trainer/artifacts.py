@@ -8,7 +8,9 @@ models/<uuid>/
 """
 
 import json
-from collections.abc import Callable
+import re
+import shutil
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from trainer.files import file_sha256
 
 MANIFEST = "manifest.json"
 FACTS = "classifier.json"
+_OWN_NAME = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,23 @@ def read_facts(directory: Path) -> dict[str, Any]:
     return _read(directory / FACTS, directory)
 
 
-def remove_leftovers(models: Path) -> None:
-    """Remove what killed writers left under `models`; call when no publish is under way."""
+def remove_leftovers(models: Path, known: Collection[str]) -> list[str]:
+    """Remove what killed writers left under `models`; return the names of what was removed.
+
+    known: the names of the directories that the store points to. Call it while no publish is
+    under way: one that is renamed and not yet in the store would go too.
+    """
     clear_temporary(models)
+    orphans = find_orphans(models, known)
+    for name in orphans:
+        shutil.rmtree(models / name, ignore_errors=True)
+    return orphans
+
+
+def find_orphans(models: Path, known: Collection[str]) -> list[str]:
+    """Return the names under `models` that a publish made and the store does not point to."""
+    names = (path.name for path in models.glob("*") if path.is_dir() and not path.is_symlink())
+    return sorted(name for name in names if _OWN_NAME.fullmatch(name) and name not in known)
 
 
 def _read(path: Path, directory: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def place_directory(final: Path, write: Callable[[Path], None], *, faults: str) 
         sync_directory(parent)
     except Exception as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError) or "No space left" in str(error):
+        if isinstance(error, OSError) or "os error" in str(error):  # safetensors' own class
             raise ArtifactError(
                 f"{final.name} could not be written to {parent}: {error}; "
                 "nothing was kept, free some disk space and try again"

@@ -5,7 +5,6 @@ two kinds of work that need a model: training and pre-labelling. It imports no t
 so the web server may use it.
 """
 
-import logging
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from db import jobs, runs
 from db.engine import make_engine
 from db.errors import StoreError
+from db.log_lines import log_to_stderr
 from db.model_versions import add_model_version, promote
 from db.predictions import Unpredicted, add_predictions, count_unpredicted, next_unpredicted
 from db.projects import current_model, labels_of, settings_of
@@ -31,6 +31,7 @@ from trainer.curve import CurveRecorder
 from trainer.data import Example, LabelInfo
 from trainer.endings import ending_of, stop_on_signals
 from trainer.errors import Cancelled, TrainerError
+from trainer.faults import fault_point
 from trainer.gate import InUse, against_current, takes_over
 from trainer.heartbeat import Heartbeat
 from trainer.prelabelling import predict_stream
@@ -195,6 +196,9 @@ def train_handler(context: JobContext) -> dict[str, Any]:
 
     config = TrainConfig.from_json(context.params["config"])
     run_id, examples, labels = _open_run(context, config)
+    _remove_leftovers(context)
+    if (made := _version_of(context, run_id)) is not None:
+        return _take_up(context, made)
     work = context.settings.runs / str(run_id)
     try:
         trained = train(
@@ -226,14 +230,12 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         },
         "comparison": comparison,
     }
+    fault_point("before_pointer")
     version_id, number = _add_version(context, run_id, trained, facts)
+    fault_point("after_pointer")
     shutil.rmtree(work / "checkpoints", ignore_errors=True)  # the version holds the best one
     promoted = _wants_promotion(context, comparison) and not trained.cancelled
-    predicted = 0
-    if promoted:
-        predicted = _prelabel(context, version_id)["predicted"]  # first: nobody meets a gap
-        with writing(context.engine) as session:
-            promote(session.get_one(ModelVersion, version_id), session=session)
+    predicted = _promote(context, version_id) if promoted else 0
     return {
         "run": run_id,
         "version": number,
@@ -244,6 +246,51 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         "seconds": trained.seconds,
         "tweets_per_second": trained.tweets_per_second,
     }
+
+
+def _promote(context: JobContext, version_id: int) -> int:
+    """Make a version the current one, its predictions first: nobody meets a gap."""
+    predicted = int(_prelabel(context, version_id)["predicted"])
+    with writing(context.engine) as session:
+        promote(session.get_one(ModelVersion, version_id), session=session)
+    return predicted
+
+
+def _version_of(context: JobContext, run_id: int) -> ModelVersion | None:
+    """Return the version that a run made, if this job was cut off only after that."""
+    with reading(context.engine) as session:
+        return session.scalars(
+            select(ModelVersion).where(ModelVersion.run_id == run_id)
+        ).one_or_none()
+
+
+def _take_up(context: JobContext, version: ModelVersion) -> dict[str, Any]:
+    """Do what was left to do once a job had put its version into the store."""
+    with writing(context.engine) as session:
+        run = runs.get_run(version.run_id or 0, session=session)
+        seconds, speed = run.seconds, run.tweets_per_second
+        runs.end_run(run.id, "succeeded", session=session, facts={})
+    wanted = version.state == "candidate" and _wants_promotion(context, version.comparison)
+    predicted = _promote(context, version.id) if wanted else 0
+    return {
+        "run": version.run_id,
+        "version": version.number,
+        "state": "current" if wanted else version.state,
+        "metrics": {name: version.metrics[name] for name in ("validation", "test")},
+        "cancelled": False,
+        "predicted": predicted,
+        "seconds": seconds,
+        "tweets_per_second": speed,
+    }
+
+
+def _remove_leftovers(context: JobContext) -> None:
+    """Drop models that killed trainings left; only one heavy job runs, so none is under way."""
+    from trainer.artifacts import remove_leftovers
+
+    with reading(context.engine) as session:
+        known = {Path(name).name for name in session.scalars(select(ModelVersion.directory))}
+    remove_leftovers(context.settings.models, known)
 
 
 def _texts_to_measure(context: JobContext, config: TrainConfig) -> Sequence[str]:
@@ -391,7 +438,7 @@ HANDLERS: dict[str, Handler] = {"train": train_handler, "prelabel": prelabel_han
 
 def main(arguments: list[str], handlers: Mapping[str, Handler] = HANDLERS) -> int:
     """Run the job whose number is the only argument."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr({"job": int(arguments[0])})
     return 0 if run_job(int(arguments[0]), handlers) == "succeeded" else 1
 
 

@@ -7,7 +7,7 @@ from db.schema.grouping import QueueScore, TextBlock, TextVariant
 from db.schema.models import Epoch, ModelVersion, Prediction, Run, TrainingStep
 from db.schema.people import Annotator, AuditEntry, Label, Project
 from db.schema.sign_ins import SignIn, SignInTries
-from db.schema.work import Job
+from db.schema.work import Boot, Job
 
 __all__ = [
     "Annotation",
@@ -15,6 +15,7 @@ __all__ = [
     "Annotator",
     "AuditEntry",
     "Base",
+    "Boot",
     "DuplicateGroup",
     "Epoch",
     "Gold",

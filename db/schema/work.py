@@ -57,3 +57,12 @@ class Job(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class Boot(Base):
+    """When the machine was started, as the clock stood at the first use after; see db.clock."""
+
+    __tablename__ = "boot"
+
+    boot_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    started_at: Mapped[datetime]

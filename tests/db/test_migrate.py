@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic import command
+from first_schema import FIRST, contents, make_first
 from sqlalchemy import Engine, inspect, text
 
 from db.engine import WRITES, make_engine
@@ -55,3 +57,31 @@ def test_two_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     engine = make_engine(url)
     assert revision(engine) == head()
     engine.dispose()
+
+
+def test_the_first_release_s_data_survives_the_upgrade(engine_at_first: Engine) -> None:
+    before = make_first(engine_at_first)
+    assert all(len(rows) == 3 for rows in before.values())
+    copies: list[Path] = []
+    assert upgrade(engine_at_first, on_backup=copies.append) == head()
+    after = contents(engine_at_first)
+    for table, rows in before.items():
+        assert len(after[table]) >= len(rows), table
+        for old, new in zip(rows, after[table], strict=False):
+            kept = {name: value for name, value in old.items() if name in new}
+            assert {name: new[name] for name in kept} == kept, table
+    with engine_at_first.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+    if head() != FIRST:
+        (copy,) = copies
+        old = make_engine(f"sqlite:///{copy}")
+        assert revision(old) == FIRST
+        assert contents(old) == before
+        old.dispose()
+
+
+@pytest.fixture
+def engine_at_first(url: str) -> Iterator[Engine]:
+    made = make_engine(url)
+    yield made
+    made.dispose()

@@ -7,7 +7,6 @@ engine.
 """
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -19,9 +18,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from forks import CONTEXT
+
 LABELS = ("-1", "0", "1", "2")
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["annotators", "labeling.widget.exchange", "pg8000", "db.engine"])
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Crew:
         self._started += 1
         log = str(self.logs / f"{who}-{self._started:04d}.jsonl")
         job = Job(self.url, who, log, self.rng.randrange(10**9), **self.options)
-        process = _CONTEXT.Process(target=annotate, args=(job,), daemon=True)
+        process = CONTEXT.Process(target=annotate, args=(job,), daemon=True)
         process.start()
         self.workers[who] = process
 

@@ -52,6 +52,14 @@ def tell(request: pytest.FixtureRequest) -> Tell:
 
 
 @pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real BERT that trains within a second or two."""
+    from tiny_models import save_tiny_bert
+
+    return save_tiny_bert(tmp_path_factory.mktemp("base") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of the tests' own; CI must have one."""
     if postgres.binaries() is None:

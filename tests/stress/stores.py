@@ -13,7 +13,7 @@ from db.engine import make_engine
 from db.migrate import upgrade
 from db.project_settings import ProjectSettings
 from db.schema import Annotation, AnnotationEvent, Label, Lease, Project
-from db.sessions import writing
+from db.sessions import reading, writing
 from labeling.standing import Act, replay
 
 _numbers = itertools.count(1)
@@ -47,7 +47,7 @@ def make_store_at(url: str, groups: Sequence[int], **settings: Any) -> Store:
 
 def broken(store: Store, acks: Sequence[str]) -> dict[str, int]:
     """Count what must be 0: acknowledged keys that are gone, rows that contradict each other."""
-    with store.read() as (session, _, _person):
+    with reading(store.engine) as session:
         events = session.execute(select(AnnotationEvent.__table__)).all()
         annotations = {
             (one.tweet_id, one.annotator_id): one.label
@@ -87,7 +87,7 @@ def _disagreeing(events: Sequence[Any], annotations: dict[tuple[int, int], Any])
 
 def people_per_tweet(store: Store) -> dict[int, int]:
     """Return how many different people's labels each answered tweet has."""
-    with store.read() as (session, _, _person):
+    with reading(store.engine) as session:
         query = (
             select(Annotation.tweet_id, func.count(Annotation.annotator_id.distinct()))
             .where(Annotation.kind == "label")
@@ -98,6 +98,6 @@ def people_per_tweet(store: Store) -> dict[int, int]:
 
 def claims_above(store: Store, overlap: int) -> int:
     """Count tweets that more people hold than the overlap allows."""
-    with store.read() as (session, _, _person):
+    with reading(store.engine) as session:
         query = select(Lease.tweet_id).group_by(Lease.tweet_id).having(func.count() > overlap)
         return len(session.scalars(query).all())

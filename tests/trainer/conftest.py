@@ -1,14 +1,11 @@
 """A real, tiny BERT with its own tokenizer, and tweets that it can learn within seconds."""
 
 import random
-from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import FILLER, WORDS, save_tiny_bert
 from transformers import (
-    BertConfig,
-    BertModel,
-    BertTokenizer,
     RobertaConfig,
     RobertaModel,
     RobertaTokenizer,
@@ -16,35 +13,6 @@ from transformers import (
 
 from trainer.config import TrainConfig
 from trainer.data import Example, LabelInfo
-
-WORDS = {
-    "-1": ["hoax", "scam", "fake", "lie"],
-    "0": ["weather", "today", "walk", "coffee"],
-    "1": ["act", "now", "crisis", "save"],
-    "2": ["report", "study", "says", "scientists"],
-}
-FILLER = ["the", "a", "climate", "change", "is", "of", "we", "it", "and", "in", "rt", "@", ":", "!"]
-
-
-def save_tiny_bert(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER]
-    vocabulary += [word for words in WORDS.values() for word in words]
-    vocabulary += list("bdefghijklmnopqrsuvwxyz0123456789")
-    torch.manual_seed(3)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.2,
-    )
-    BertModel(config).save_pretrained(directory)
-    words = {word: index for index, word in enumerate(vocabulary)}
-    BertTokenizer(vocab=words).save_pretrained(directory)
-    return directory
 
 
 @pytest.fixture(scope="session")

@@ -121,8 +121,10 @@ def test_only_the_last_and_the_best_checkpoint_are_kept(tmp_path):
 def test_what_a_killed_publish_left_is_removed(tmp_path):
     (tmp_path / ".tmp-abc").mkdir()
     (tmp_path / ".tmp-abc" / "half.safetensors").write_bytes(b"x")
-    remove_leftovers(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    for name in ("a" * 32, "b" * 32, "mine"):
+        (tmp_path / name).mkdir()
+    assert remove_leftovers(tmp_path, {"a" * 32}) == ["b" * 32]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a" * 32, "mine"]
 
 
 def test_a_publish_that_fails_leaves_nothing(tmp_path):

@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 
 from db import engine as engines
 from db import migrate
+from db.log_lines import log_to_file
 from db.settings import Settings
 from labeling.explaining import Explainer
 from trainer import job
@@ -12,6 +13,7 @@ from trainer import job
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _engine(settings: Settings) -> Engine:
+    log_to_file(settings.logs / "app.jsonl")
     made = engines.make_engine(settings.database_url)
     migrate.upgrade(made)
     # Jobs that were waiting when the machine stopped go on; lost ones are marked interrupted.

@@ -1,0 +1,86 @@
+"""A store that grows to a million tweets, and commands on it that may be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from imports import climate_store
+from scale import amount
+from sqlalchemy import func, select
+
+from benchmarks.importing import generate
+from db.engine import make_engine
+from db.schema import Tweet
+from db.sessions import reading
+from labeling.importing import import_file
+
+ROOT = Path(__file__).parents[2]
+ROWS = amount(10_000, 1_000_000)
+AT_HAND = 2_000  # tweets that are there before, for the annotators
+
+
+@dataclass
+class Ended:
+    """How a command ended. peak_mb: the most memory it held."""
+
+    code: int
+    seconds: float
+    peak_mb: int
+    output: str
+
+
+@dataclass
+class Million:
+    """The directory of a store, and the large file beside it."""
+
+    data: Path
+    file: Path
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.data / 'relabel.db'}"
+
+    def count(self) -> int:
+        engine = make_engine(self.url)
+        with reading(engine) as session:
+            found = session.scalar(select(func.count(Tweet.id))) or 0
+        engine.dispose()
+        return found
+
+    def command(self, *arguments: str, kill_after: float | None = None) -> Ended:
+        """Run `python -m …` to its end, or SIGKILL it after so many seconds."""
+        started = time.monotonic()
+        out = self.data / "command.out"
+        with out.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=ROOT,
+                env={**os.environ, "RELABEL_DATA": str(self.data), "RELABEL_DATABASE_URL": ""},
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+            killer = threading.Timer(kill_after or 3600, process.send_signal, (signal.SIGKILL,))
+            killer.start()
+            _, status, used = os.wait4(process.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        process.returncode = code
+        killer.cancel()
+        peak = used.ru_maxrss // 1024
+        return Ended(code, time.monotonic() - started, peak, out.read_text(errors="replace"))
+
+
+def make_million(data: Path) -> Million:
+    """Make a store with a few tweets for annotators, and a file of ROWS others."""
+    engine = climate_store(data)
+    first = data / "first.csv"
+    rows = (f",tweet {n} to begin with {n * n},{n}\n" for n in range(1, AT_HAND + 1))
+    first.write_text("sentiment,message,tweetid\n" + "".join(rows))
+    import_file(first, engine=engine, project_name="climate")
+    engine.dispose()
+    generate(data / "large.csv", ROWS)
+    return Million(data, data / "large.csv")

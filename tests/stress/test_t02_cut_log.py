@@ -1,0 +1,97 @@
+"""T2: the database is copied while its writer is stopped, and the log's tail is cut or garbled.
+
+Whatever a power cut leaves of the write-ahead log, the copy opens, is whole, and holds the first
+so many answers in the order of their commits.
+
+Seen to fail when the engine ran with journal_mode=OFF (torn transactions), and when
+labeling.answering wrote the event in a transaction before the annotation's (wrong answers).
+"""
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from annotators import Crew
+from scale import amount
+from small_store import open_store
+from sqlalchemy import select
+from stores import broken, make_store_at
+
+from db.schema import AnnotationEvent
+from db.sessions import reading
+
+
+def test_a_log_cut_anywhere_leaves_a_prefix_of_the_commits(tmp_path: Path, tell) -> None:
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    live.mkdir()
+    copy.mkdir()
+    url = f"sqlite:///{live / 'relabel.db'}"
+    store = make_store_at(url, (1,) * 300)
+    store.engine.dispose()  # the last connection folds the log into the file
+    rng = random.Random(7)
+    crew = Crew(url, tmp_path, rng, {"at_once": 2, "pause": 0.002})
+    crew.start("ann")
+    cuts, lost = amount(40, 500), {"not opened": 0, "not a prefix": 0, "wrong answers": 0}
+    order: list[str] = []
+    shortest, longest = 10**9, 0
+    while len(crew.acks()) < 30:
+        time.sleep(0.02)
+    pid = crew.workers["ann"].pid or 0
+    for number in range(cuts):
+        if number % 20 == 0:
+            os.kill(pid, signal.SIGSTOP)
+            database, log = (live / name for name in ("relabel.db", "relabel.db-wal"))
+            frozen = tmp_path / "frozen.db", tmp_path / "frozen.wal"
+            shutil.copy(database, frozen[0])
+            shutil.copy(log, frozen[1])
+            os.kill(pid, signal.SIGCONT)
+            order = crew.acks()
+        shutil.copy(frozen[0], copy / "relabel.db")
+        damage(frozen[1].read_bytes(), copy / "relabel.db-wal", rng)
+        (copy / "relabel.db-shm").unlink(missing_ok=True)
+        try:
+            keys, wrong = look(copy)
+        except Exception:
+            lost["not opened"] += 1
+            continue
+        known = list(dict.fromkeys(order))
+        shared = min(len(keys), len(known))
+        lost["not a prefix"] += keys[:shared] != known[:shared]
+        lost["wrong answers"] += wrong
+        shortest, longest = min(shortest, len(keys)), max(longest, len(keys))
+        time.sleep(0.001)
+    crew.stop()
+    tell(
+        "log cut off",
+        done={"cuts": cuts},
+        lost=lost,
+        notes={"answers left": f"{shortest} to {longest}"},
+    )
+    assert lost == dict.fromkeys(lost, 0)
+    assert shortest < longest
+
+
+def damage(log: bytes, path: Path, rng: random.Random) -> None:
+    """Cut the log at a random place, or write noise from there on."""
+    place = rng.randrange(len(log))
+    if rng.random() < 0.5:
+        path.write_bytes(log[:place])
+    else:
+        noise = rng.randbytes(min(len(log) - place, 8192))
+        path.write_bytes(log[:place] + noise + log[place + len(noise) :])
+
+
+def look(directory: Path) -> tuple[list[str], int]:
+    """Open a copy; return the keys in the order of their events, and what contradicts itself."""
+    store = open_store(directory)
+    try:
+        with reading(store.engine) as session:
+            query = select(AnnotationEvent.idempotency_key).order_by(AnnotationEvent.id)
+            keys = list(session.scalars(query))
+        found = broken(store, [])
+    finally:
+        store.engine.dispose()
+    return keys, found["wrong answers"] + found["damage"]
