@@ -20,7 +20,7 @@ from small_store import Store
 from stores import broken
 
 KIB = 1024
-ROOM = amount([16, 256], [0, 16, 64, 256, 1024])
+ROOM = amount([64], [0, 16, 64, 256, 1024])
 ROWS = 4_000
 
 
