@@ -3,8 +3,7 @@
 Whatever a power cut leaves of the write-ahead log, the copy opens, is whole, and holds the first
 so many answers in the order of their commits.
 
-Seen to fail when the engine ran with journal_mode=OFF (torn transactions), and when
-labeling.answering wrote the event in a transaction before the annotation's (wrong answers).
+Seen to fail when labeling.answering committed the event before the annotation (wrong answers).
 """
 
 import os

@@ -1,8 +1,8 @@
 """T4: the disk is full, or a file may not grow: each act fails with a reason, leaves no half file
 under a final name, and works once there is space again.
 
-Seen to fail when labeling.exporting wrote to the final name, and when trainer.durable left its
-temporary directory behind.
+Seen to fail when trainer.durable let the error of safetensors through (no reason that people can
+act on).
 """
 
 import os

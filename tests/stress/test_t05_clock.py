@@ -1,7 +1,6 @@
 """T5: somebody sets the clock, by an hour, a day, forward or back, in the middle of things.
 
-Seen to fail when labeling.queue and db.jobs went by the ordinary clock (a claim and a training
-given away while they were held).
+Seen to fail when db.clock gave the ordinary clock's time (claims and a training given away).
 """
 
 import datetime as standard

@@ -1,8 +1,7 @@
 """T6: two app servers on one database: they migrate at once, and start trainings at once.
 
-Seen to fail when db.jobs.reserve_next looked for running jobs in a transaction that did not lock
-(two jobs running, or an error instead of a job), and when db.migrate did not look for the
-revision again once it held the lock.
+Seen to fail, on PostgreSQL, when db.jobs.reserve_next took no lock (errors instead of jobs), and
+when db.migrate took none.
 """
 
 from multiprocessing.connection import Connection

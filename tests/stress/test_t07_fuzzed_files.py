@@ -1,7 +1,6 @@
 """T7: random bytes and damaged CSV files: typed refusals only, every record accounted for.
 
-Seen to fail when labeling.csv_reading let csv.Error through, and when a record with a problem
-was skipped instead of rejected.
+Seen to fail when labeling.csv_reading let csv.Error through.
 """
 
 import random

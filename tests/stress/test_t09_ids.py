@@ -1,6 +1,6 @@
 """T9: ids beyond 2**53, padded with zeros, quoted: text from end to end, never a number.
 
-Seen to fail when labeling.row_checks put ids through float(); when E notation was let in.
+Seen to fail when labeling.row_checks put ids through float().
 """
 
 import csv

@@ -1,7 +1,6 @@
 """T13: hostile and damaged model directories are refused, fast, in little memory, running nothing.
 
-Seen to fail when trainer.model_files did not look for code in config.json, and when
-trainer.artifacts did not refuse files that the manifest does not list.
+Seen to fail when trainer.model_files did not look for code in the JSON files.
 """
 
 import pickle

@@ -1,7 +1,6 @@
 """T16: a large file comes in while people label; the import is killed, run again, run twice.
 
-Seen to fail when labeling.importing counted a chunk as done before it was committed (tweets
-missing after a kill).
+Seen to fail when labeling.importing went on one chunk too far after a kill (tweets missing).
 """
 
 import csv

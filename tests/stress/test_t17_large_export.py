@@ -1,7 +1,6 @@
 """T17: a large export while people label, killed on its way: one moment of the store, or no file.
 
-Seen to fail when labeling.exporting read in several transactions (answers without earlier ones),
-and when it wrote to the final name (half files).
+Seen to fail when labeling.exporting wrote to the final name (half files).
 """
 
 import csv

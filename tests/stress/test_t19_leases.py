@@ -1,7 +1,7 @@
 """T19: people share a queue, die over it, some for good; nobody is asked what another has.
 
 Seen to fail when labeling.candidates did not count the claims of others (two people on one
-tweet), and when labeling.leasing never gave back what ran out (tweets left over).
+tweet).
 """
 
 import random

@@ -1,7 +1,6 @@
 """T21: backups are taken while annotators work and are killed; each is restored and looked into.
 
-Seen to fail when db.backup copied the file and left the log (answers lost), and when the copy
-was not checked before it got its name.
+Seen to fail when db.backup copied the file and left the log (answers lost).
 """
 
 import random

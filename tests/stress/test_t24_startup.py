@@ -1,7 +1,7 @@
 """T24: what could lose answers is refused, or avoided, before the first one is taken.
 
-Seen to fail when db.engine did not look at SQLite's version, and when db.doctor compared no
-file system.
+Seen to fail when db.engine did not know SQLite's bad versions, and when db.doctor overlooked a data
+directory that is itself a network mount.
 """
 
 import os

@@ -114,6 +114,14 @@ def processes_of(place: Installation) -> list[int]:
     return found
 
 
+def orphans_of(place: Installation) -> int:
+    """Count the job processes that stay; one that has said how it ended may take a moment to."""
+    until = time.monotonic() + 20
+    while (left := processes_of(place)) and time.monotonic() < until:
+        time.sleep(0.1)
+    return len(left)
+
+
 def predictions_of_current(place: Installation) -> Any:
     """Load the current model, all checks on, and return what it says of a few texts."""
     from trainer.predict import load_classifier
