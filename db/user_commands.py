@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Engine
+
 from db import accounts
 from db.command_line import Parser, add_json
 from db.engine import make_engine
@@ -22,24 +24,20 @@ def add_command(given: argparse.Namespace) -> Result:
     """Make an account; asks for its password unless --no-password."""
     password = None if given.no_password else _new_password(given)
     account = accounts.NewAccount(given.name, given.email, given.role, password)
-    engine = make_engine(Settings.from_environment().database_url)
-    upgrade(engine)
-    with writing(engine) as session:
+    with writing(_engine()) as session:
         return _shown(accounts.add(account, session=session))
 
 
 def list_command(_given: argparse.Namespace) -> Result:
     """List the accounts."""
-    engine = make_engine(Settings.from_environment().database_url)
-    upgrade(engine)
-    with reading(engine) as session:
+    with reading(_engine()) as session:
         return {"users": [_shown(one) for one in accounts.everybody(session=session)]}
 
 
 def password_command(given: argparse.Namespace) -> Result:
     """Give somebody a new password; signs them out everywhere."""
     password = _new_password(given)
-    with writing(make_engine(Settings.from_environment().database_url)) as session:
+    with writing(_engine()) as session:
         person = accounts.named(given.name, session=session)
         accounts.set_password(person, password, session=session)
         return _shown(person)
@@ -47,7 +45,7 @@ def password_command(given: argparse.Namespace) -> Result:
 
 def change_command(given: argparse.Namespace) -> Result:
     """Change somebody's role or address."""
-    with writing(make_engine(Settings.from_environment().database_url)) as session:
+    with writing(_engine()) as session:
         person = accounts.named(given.name, session=session)
         accounts.change(person, session=session, role=given.role, email=given.email)
         return _shown(person)
@@ -63,8 +61,15 @@ def enable_command(given: argparse.Namespace) -> Result:
     return _set_active(given.name, True)
 
 
+def _engine() -> Engine:
+    """Return the store's engine, made and brought to the newest schema where needed."""
+    engine = make_engine(Settings.from_environment().database_url)
+    upgrade(engine)
+    return engine
+
+
 def _set_active(name: str, active: bool) -> Result:
-    with writing(make_engine(Settings.from_environment().database_url)) as session:
+    with writing(_engine()) as session:
         person = accounts.named(name, session=session)
         accounts.change(person, session=session, active=active)
         return _shown(person)
