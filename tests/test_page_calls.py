@@ -35,6 +35,22 @@ MARKDOWN = {
     "metric",
     "spinner",
     "latex",
+    # Labels of widgets are Markdown too.
+    "selectbox",
+    "multiselect",
+    "text_input",
+    "text_area",
+    "number_input",
+    "date_input",
+    "toggle",
+    "checkbox",
+    "radio",
+    "pills",
+    "segmented_control",
+    "slider",
+    "select_slider",
+    "file_uploader",
+    "tabs",
 }
 # What only counts and times go through, and so cannot hold markup.
 NUMBERS = {"counted", "moment", "percent", "score", "interval", "duration", "len", "sum", "_signed"}
@@ -48,6 +64,9 @@ ALLOWED = {
         "f'{title} was interrupted: its process stopped. Nothing that was saved is lost.'",
     ),
     ("labeling/pages/parts/train_form.py", "title"),
+    ("labeling/pages/parts/train_form.py", "words"),
+    ("labeling/pages/parts/find.py", "title"),
+    ("labeling/pages/settings.py", "words"),
     ("labeling/pages/parts/tweet_detail.py", "f'Version {opinion.number}, {opinion.state}'"),
     ("labeling/pages/parts/tweet_detail.py", "act"),
     ("labeling/pages/parts/tweet_detail.py", "_group_title(story)"),

@@ -6,6 +6,7 @@ from db.project_settings import ProjectSettings
 from db.sessions import reading
 from labeling import people
 from labeling.pages.parts import label_set, resources
+from labeling.pages.parts.plain import plain
 
 
 def fields(stored: ProjectSettings, project_id: int) -> dict[str, list[str]]:
@@ -24,7 +25,7 @@ def fields(stored: ProjectSettings, project_id: int) -> dict[str, list[str]]:
                 value for value in stored.expertise.get(str(one.id), []) if value in labels.values
             ]
             chosen = st.multiselect(
-                one.name,
+                plain(one.name),
                 labels.values,
                 known,
                 format_func=labels.name,
