@@ -13,6 +13,7 @@ from db.types import now
 from db.upsert import insert_missing
 from labeling.errors import ImportRefused
 from labeling.placing import KnownGroup, Placed, place, store_places
+from labeling.representing import prefer_whole
 from labeling.resolving import settle_imported
 from labeling.row_checks import NewTweet, Reject, looks_rounded
 from trainer.splits import SplitDrawer, SplitShares
@@ -248,4 +249,6 @@ def _store_tweets(
         by_text = {row[0]: row[1] for row in by_key}
         numbers = {key: group.id for key, group in found.groups.items()}
         store_places(found.placed, by_text, numbers, project_id, session=session)
+        texts = {key: tweet.text for tweet, key in zip(tweets, keys, strict=True)}
+        prefer_whole(found.placed, texts, by_text, numbers, project_id, session=session)
     settle_imported(batch_id, last, project_id, session=session)

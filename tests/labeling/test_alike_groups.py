@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import Engine, delete, select, update
 
 from db.engine import make_engine
-from db.schema import DuplicateGroup, Gold, TextBlock, TextVariant, Tweet
+from db.projects import get_or_add_annotator
+from db.schema import DuplicateGroup, Gold, Project, TextBlock, TextVariant, Tweet
 from db.sessions import reading, writing
 from labeling.batches import ImportReport
 from labeling.creating import create_project
 from labeling.grouping import own_key, text_key
 from labeling.importing import import_file
+from labeling.queue import next_items
 from labeling.regrouping import regroup
 from tests.labeling.small_store import migrated
 
@@ -239,3 +241,38 @@ def test_a_group_of_its_own_takes_no_tweet_in_and_is_not_merged(
     found = grouped(engine)
     assert sorted(sizes(engine).values()) == [1, 3]
     assert sum(group == found[WHOLE][0] for group, _ in found.values()) == 1
+
+
+def asked(engine: Engine) -> list[str]:
+    with reading(engine) as session:
+        query = select(Tweet.text).join(
+            DuplicateGroup, DuplicateGroup.representative_id == Tweet.id
+        )
+        return list(session.scalars(query))
+
+
+def test_people_are_asked_the_whole_text_once_there_is_one(engine: Engine, tmp_path: Path) -> None:
+    bring(engine, tmp_path, [CUT])
+    assert asked(engine) == [CUT]
+    bring(engine, tmp_path, [WHOLE])
+    assert asked(engine) == [WHOLE]
+    bring(engine, tmp_path, [CUT.replace("somebody_else", "another_one"), FRAMED])
+    assert asked(engine) == [WHOLE]
+    assert list(sizes(engine).values()) == [4]
+
+
+def test_within_a_file_too_the_whole_text_is_asked(engine: Engine, tmp_path: Path) -> None:
+    bring(engine, tmp_path, [CUT, WHOLE])
+    assert asked(engine) == [WHOLE]
+
+
+def test_what_somebody_is_being_asked_stays_what_the_group_is_asked_by(
+    engine: Engine, tmp_path: Path
+) -> None:
+    bring(engine, tmp_path, [CUT])
+    with writing(engine) as session:
+        project = session.scalars(select(Project)).one()
+        person = get_or_add_annotator("ann", session=session)
+        assert len(next_items(project, person, session=session)) == 1
+    bring(engine, tmp_path, [WHOLE])
+    assert asked(engine) == [CUT]
