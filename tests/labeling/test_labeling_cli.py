@@ -74,6 +74,16 @@ def test_create_import_status_and_export_in_a_fresh_installation(
     assert out.read_text().startswith(HEADER.rstrip() + ",label_name,")
 
 
+def test_regrouping_a_project_says_what_it_did(
+    capsys: pytest.CaptureFixture[str], tweets: Path
+) -> None:
+    run(capsys, "create", "p")
+    run(capsys, "import", tweets, "--project", "p")
+    report = run(capsys, "regroup", "--project", "p")
+    assert report == {"before": 1, "after": 1, "merged": 0, "kept_apart": 0}
+    assert "no project" in refused(capsys, "regroup", "--project", "q")
+
+
 def test_refused_rows_are_shown_and_written_where_asked(
     capsys: pytest.CaptureFixture[str], tweets: Path
 ) -> None:
@@ -155,7 +165,7 @@ def test_wrong_use_exits_with_two(arguments: list[str]) -> None:
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["create", "import", "prelabel", "status", "export"])
+@pytest.mark.parametrize("command", ["create", "import", "prelabel", "regroup", "status", "export"])
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
