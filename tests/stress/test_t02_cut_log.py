@@ -28,7 +28,7 @@ def test_a_log_cut_anywhere_leaves_a_prefix_of_the_commits(tmp_path: Path, tell)
     live.mkdir()
     copy.mkdir()
     url = f"sqlite:///{live / 'relabel.db'}"
-    store = make_store_at(url, (1,) * 300)
+    store = make_store_at(url, (1,) * amount(400, 6_000))
     store.engine.dispose()  # the last connection folds the log into the file
     rng = random.Random(7)
     crew = Crew(url, tmp_path, rng, {"at_once": 2, "pause": 0.002})
