@@ -1,7 +1,4 @@
-"""T22, only in `make soak`: half an hour of everything at once; nothing may grow.
-
-Seen to fail when each outbox of a worker made an engine of its own (files open, memory).
-"""
+"""T22, only in `make soak`: half an hour of everything at once; nothing may grow."""
 
 import random
 import time
