@@ -35,12 +35,15 @@ class JsonLines(logging.Formatter):
 def log_to_file(path: Path) -> None:
     """Write what our own code logs to a file that is turned over at 5 MiB, five kept.
 
-    For one process at a time. Calling it again with the same file changes nothing.
+    For one process at a time. A file that was named before is let go; the same one stays.
     """
     logger = logging.getLogger("relabel")
-    for handler in logger.handlers:
-        if isinstance(handler, RotatingFileHandler) and Path(handler.baseFilename) == path:
-            return
+    for handler in list(logger.handlers):
+        if isinstance(handler, RotatingFileHandler):
+            if Path(handler.baseFilename) == path:
+                return
+            logger.removeHandler(handler)
+            handler.close()
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
     handler.setFormatter(JsonLines())
