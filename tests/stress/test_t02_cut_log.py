@@ -28,10 +28,10 @@ def test_a_log_cut_anywhere_leaves_a_prefix_of_the_commits(tmp_path: Path, tell)
     live.mkdir()
     copy.mkdir()
     url = f"sqlite:///{live / 'relabel.db'}"
-    store = make_store_at(url, (1,) * amount(400, 6_000))
+    store = make_store_at(url, (1,) * amount(400, 2_500))
     store.engine.dispose()  # the last connection folds the log into the file
     rng = random.Random(7)
-    crew = Crew(url, tmp_path, rng, {"at_once": 2, "pause": 0.002})
+    crew = Crew(url, tmp_path, rng, {"at_once": 2, "pause": amount(0.002, 0.03)})
     crew.start("ann")
     cuts, lost = amount(40, 500), {"not opened": 0, "not a prefix": 0, "wrong answers": 0}
     order: list[str] = []
