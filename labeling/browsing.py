@@ -26,7 +26,9 @@ BUDGET_SECONDS = 0.8
 COUNT_UP_TO = 10_000
 _WINDOWS = (2_000, 10_000, 50_000)  # by number, where neighbours lie together
 _SCATTERED = (2_000, 10_000)  # in another order, where each tweet is a look-up
+_GROUPED = 4_000  # tweets of groups in the order of their size: a few groups may be many tweets
 _ONE_MATCH_SECONDS = 0.05
+_LOOK_AT_CLOCK_EVERY = 500  # matches of a pattern
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,18 @@ def browse(
     search = _Search(project, wanted, sort, pattern, session)
     first = page * page_size
     enough, start = max(COUNT_UP_TO, first + page_size), monotonic()
-    found = search.run(enough, start + budget_seconds * search.share_of_time())
-    if found.message and search.share_of_time() < 1:
+    share = search.share_of_time()
+    found = search.run(enough, start + budget_seconds * share) if share else _Found([], message="-")
+    if found.message and share < 1:
         # What fits is rare. By number the store is read several times as fast: find all that
         # fits first, then sort it.
         by_number = _Search(project, wanted, "oldest", pattern, session)
         everything = by_number.run(enough, start + budget_seconds)
         if everything.complete:
             found = _Found(search.sorted(everything.ids))
+        elif not share:
+            everything.ids = search.sorted(everything.ids)
+            found = everything
     rows = rows_of(found.ids[first : first + page_size], search.model_id, session=session)
     total, exact = len(found.ids), found.complete
     if wanted.is_empty():
@@ -156,28 +162,40 @@ class _Search:
     def run(self, enough: int, deadline: float) -> _Found:
         """Read windows until `enough` fit, all was read, or the deadline passed."""
         found = _Found([])
-        seen = 0
+        seen, began = 0, monotonic()
         for window, size in self._windows():
             seen += size
             try:
-                found.ids += self._fitting(window, enough - len(found.ids))
+                fitting, read_all = self._fitting(window, enough - len(found.ids), deadline)
             except TimeoutError as error:
                 raise SearchError(
                     f"the pattern {self.wanted.text!r} takes too long on a single tweet; make it "
                     "simpler (nested repeats such as (a+)+ are the usual cause)"
                 ) from error
+            found.ids += fitting
             if len(found.ids) >= enough:
                 found.complete = False
                 return found
-            if monotonic() > deadline:
+            if not read_all:
+                seen -= size
                 break
+            # A window takes about as long as the one before: better stop than be late.
+            moment = monotonic()
+            if moment + 0.7 * (moment - began) > deadline:
+                break
+            began = moment
         else:
             return found
         return self._stopped(found, seen)
 
     def share_of_time(self) -> float:
-        """Return how much of the time budget a walk in this order should take at first."""
-        return 0.3 if self.by_confidence or self.by_size else 1.0
+        """Return how much of the time budget a walk in this order should take at first.
+
+        None where few tweets can fit: those that people answered are found faster by number.
+        """
+        if not (self.by_confidence or self.by_size):
+            return 1.0
+        return 0.0 if self.wanted.needs_answers() else 0.3
 
     def sorted(self, ids: list[int]) -> list[int]:
         """Return tweets in this search's order; those that the order does not know are left out."""
@@ -200,9 +218,10 @@ class _Search:
         found.complete = seen >= total
         if not found.complete:
             found.looked_at = seen / total
+            what = "groups" if self.by_size else "tweets"
             found.message = (
-                f"Stopped after {seen:,} of {total:,} tweets to answer in time; there may be "
-                "more. Narrow the search, or let it take longer."
+                f"Stopped after {seen:,} of {total:,} {what} to answer in time; there may be "
+                "more. Narrow the search."
             )
         return found
 
@@ -231,11 +250,15 @@ class _Search:
         key, number, own = self._place()
         order = (key.desc(), number.desc()) if self.falling else (key, number)
         place, after = tuple_(key, number), None
-        for size in _growing(_SCATTERED):
+        for planned in _growing(_SCATTERED):
             here = own
             if after is not None:
                 bound = tuple_(literal(after[0]), literal(after[1]))
                 here = and_(own, place < bound if self.falling else place > bound)
+            size = planned
+            if self.by_size:
+                largest = self.session.scalar(select(key).where(here).order_by(*order).limit(1))
+                size = max(1, min(planned, _GROUPED // max(1, largest or 1)))
             edge = select(key, number).where(here).order_by(*order).offset(size - 1).limit(1)
             last = self.session.execute(edge).one_or_none()
             if last is None:
@@ -262,7 +285,10 @@ class _Search:
             if low > high:
                 return
 
-    def _fitting(self, window: ColumnElement[bool] | tuple[int, int], needed: int) -> list[int]:
+    def _fitting(
+        self, window: ColumnElement[bool] | tuple[int, int], needed: int, deadline: float
+    ) -> tuple[list[int], bool]:
+        """Return what fits in a window, and whether all of it was read in time."""
         text: list[Any] = [Tweet.text] if self.pattern is not None else []
         # "+ 0": a bare column would tempt SQLite to read the project's index, not the window.
         query = select(Tweet.id, *text).where(Tweet.project_id + 0 == self.project_id)
@@ -285,13 +311,14 @@ class _Search:
         narrow = narrowed(query, self.wanted, bounds, session=self.session)
         ordered = narrow.order_by(*(one.desc() if self.falling else one for one in order))
         if self.pattern is None:
-            return list(self.session.scalars(ordered.limit(needed)))
-        search = self.pattern.search
-        return [
-            row[0]
-            for row in self.session.execute(ordered)
-            if search(row[1], timeout=_ONE_MATCH_SECONDS) is not None
-        ][:needed]
+            return list(self.session.scalars(ordered.limit(needed))), True
+        found: list[int] = []
+        for place, row in enumerate(self.session.execute(ordered)):
+            if self.pattern.search(row[1], timeout=_ONE_MATCH_SECONDS) is not None:
+                found.append(row[0])
+            if place % _LOOK_AT_CLOCK_EVERY == 0 and monotonic() > deadline:
+                return found[:needed], False
+        return found[:needed], True
 
 
 def _growing(sizes: tuple[int, ...]) -> Iterator[int]:

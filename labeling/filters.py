@@ -62,6 +62,11 @@ class Filter:
         """Tell whether only tweets with a prediction of the current model can fit."""
         return (self.suggestion, self.low, self.high) != (None, None, None)
 
+    def needs_answers(self) -> bool:
+        """Tell whether only tweets that somebody answered or remarked on can fit."""
+        marks = (self.reviewed, self.flagged, self.commented, self.skipped, self.disagreeing)
+        return self.annotator_id is not None or True in marks
+
 
 def narrowed(
     query: Select[Any],

@@ -1,16 +1,16 @@
 """What a second pair of eyes should see, and decisions that stand.
 
 In review: tweets on which people differ, that somebody flagged, that were answered from a stale
-page, or whose answer contradicts a sure model; until a reviewer decides. A decision is a gold
-label with source `adjudicated`; no answer overrides it, and withdrawing it brings back what
-follows from the answers.
+page, or whose answer contradicts a sure model (the one that suggested, or the one in use); until
+a reviewer decides. A decision is a gold label with source `adjudicated`; no answer overrides it,
+and withdrawing it brings back what follows from the answers.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.projects import labels_of, settings_of
@@ -20,6 +20,9 @@ from db.schema import (
     Annotator,
     DuplicateGroup,
     Gold,
+    Label,
+    ModelVersion,
+    Prediction,
     Project,
     Tweet,
 )
@@ -211,12 +214,39 @@ def _waiting(project_id: int, reason: str, sure: float) -> Select[int]:
     if reason == "stale":
         return event.where(AnnotationEvent.conflict).distinct()
     if reason == "against_model":
-        return event.where(
-            Annotation.kind == "label",
+        then = and_(
             AnnotationEvent.suggested_confidence >= sure,
+            AnnotationEvent.suggested_label.not_in(_merged(project_id)),
             AnnotationEvent.suggested_label != Annotation.label,
-        ).distinct()
+        )
+        contradicts = or_(then, _against_current(project_id, sure))
+        return event.where(Annotation.kind == "label", contradicts).distinct()
     raise AnswerError(f"{reason!r} is no reason for review; choose of {', '.join(REASONS)}")
+
+
+def _against_current(project_id: int, sure: float) -> ColumnElement[bool]:
+    """Tell whether the model in use is sure of another label than the answer's."""
+    current = (
+        select(ModelVersion.id)
+        .where(ModelVersion.project_id == project_id, ModelVersion.state == "current")
+        .scalar_subquery()
+    )
+    return (
+        select(Prediction.tweet_id)
+        .where(
+            Prediction.model_version_id == current,
+            Prediction.tweet_id == Annotation.tweet_id,
+            Prediction.confidence >= sure,
+            Prediction.label != Annotation.label,
+            Prediction.label.not_in(_merged(project_id)),
+        )
+        .exists()
+    )
+
+
+def _merged(project_id: int) -> Select[str]:
+    """Select labels that count for another one: an older model still tells them apart."""
+    return select(Label.value).where(Label.project_id == project_id, Label.merged_into.is_not(None))
 
 
 def _answers(

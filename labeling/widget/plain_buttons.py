@@ -12,13 +12,14 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Engine
 
-from labeling.asking import Suggestion
+from labeling.asking import MAX_COMMENT, Suggestion
 from labeling.pages.parts.plain import plain
 from labeling.widget.exchange import Exchange, Taken, fill, refill, take, to_json
 
 AGAIN = "label_plain_again"
 DRAWN = "label_plain_drawn"
 TAKEN = "label_plain_taken"
+COMMENT = "label_plain_comment_words"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,12 @@ def _tweet(asked: Asked, labels: list[dict[str, str]], exchange: Exchange, engin
             )
         skip = _answer(asked, key, "skip", None)
         st.button("Skip", key="label_plain_skip", on_click=_send, args=(skip, exchange, engine))
+        flag = _answer(asked, f"{key}-flag", "flag", None)
+        st.button("Flag", key="label_plain_flag", on_click=_remark, args=(flag, exchange, engine))
+    with st.form("label_plain_comment", clear_on_submit=True, border=False):
+        st.text_input("Comment on this tweet", key=COMMENT, max_chars=MAX_COMMENT)
+        said = _answer(asked, f"{key}-comment", "comment", None)
+        st.form_submit_button("Save the comment", on_click=_comment, args=(said, exchange, engine))
 
 
 def _undo_button(last: dict[str, Any], exchange: Exchange, engine: Engine) -> None:
@@ -117,6 +124,18 @@ def _answer(asked: Asked, key: str, kind: str, label: str | None) -> dict[str, A
         "shown": asked.suggestion is not None,
         "lease_generation": asked.generation,
     }
+
+
+def _comment(answer: dict[str, Any], exchange: Exchange, engine: Engine) -> None:
+    words = str(st.session_state.get(COMMENT, "")).strip()
+    if words:
+        _remark({**answer, "comment": words}, exchange, engine)
+
+
+def _remark(answer: dict[str, Any], exchange: Exchange, engine: Engine) -> None:
+    """Save a flag or a comment; the tweet stays on screen."""
+    _send(answer, exchange, engine, st.session_state.get(AGAIN))
+    st.toast("Comment saved" if answer["kind"] == "comment" else "Flag changed over")
 
 
 def _send(

@@ -8,7 +8,7 @@ from small_store import Store
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.schema import Annotator, AuditEntry, Project
+from db.schema import Annotator, AuditEntry, Prediction, Project
 from labeling.bulk import MAX_AT_ONCE, flag_many, in_parts, label_many, queue_for, skip_many
 from labeling.errors import AnswerError, PermissionRefused
 from labeling.review import ReviewItem, adjudicate, count_review, review_queue, withdraw
@@ -57,6 +57,21 @@ def test_flags_and_answers_against_a_sure_model_come_too(store_of: MakeStore) ->
     with reviewing(store) as (session, project, person):
         counts = count_review(project, person, session=session, sure=0.8)
     assert counts == {"disagreement": 0, "flagged": 1, "stale": 0, "against_model": 1}
+
+
+def test_an_answer_against_the_model_now_in_use_comes_to_review(store_of: MakeStore) -> None:
+    store = store_of((1,) * 40)
+    store.label(39, "1")  # the model says 1
+    store.label(38, "1")  # the model says 0 at 0.855, and is retrained
+    assert in_review(store, sure=0.9) == []
+    with store.write() as (session, *_):
+        for tweet_id in (38, 39):
+            found = session.scalars(select(Prediction).where(Prediction.tweet_id == tweet_id)).one()
+            found.label, found.confidence = "2", 0.95
+    assert [(one.tweet_id, one.why) for one in in_review(store, sure=0.9)] == [
+        (38, ("against_model",)),
+        (39, ("against_model",)),
+    ]
 
 
 def test_a_decision_wins_counts_for_the_group_and_can_be_withdrawn(store_of: MakeStore) -> None:

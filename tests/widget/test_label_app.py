@@ -108,6 +108,22 @@ def test_plain_undo_shows_the_tweet_again(engine: Engine, tmp_path: Path) -> Non
         assert session.scalars(select(Annotation.label)).all() == ["-1"]
 
 
+def test_plain_flags_and_comments_keep_the_tweet_on_screen(engine: Engine, tmp_path: Path) -> None:
+    make_project(engine, tmp_path, count=8)
+    at = open_page(engine, plain=True)
+    tweet = texts(at)[1]
+    at.button(key="label_plain_flag").click().run()
+    at.text_input(key="label_plain_comment_words").set_value("irony?")
+    next(one for one in at.button if one.label == "Save the comment").click().run()
+    assert not at.exception
+    assert tweet in texts(at)
+    assert [kind for kind, _ in said(engine)] == ["flag", "comment"]
+    at.button(key="label_plain_1").click().run()
+    with reading(engine) as session:
+        stands = session.scalars(select(Annotation)).one()
+        assert (stands.label, stands.flagged, stands.comment) == ("1", True, "irony?")
+
+
 def test_plain_buttons_say_why_nothing_is_left(engine: Engine, tmp_path: Path) -> None:
     make_project(engine, tmp_path, count=1, settings=QUIET)
     at = open_page(engine, plain=True)
