@@ -200,12 +200,13 @@ class _Search:
     def sorted(self, ids: list[int]) -> list[int]:
         """Return tweets in this search's order; those that the order does not know are left out."""
         key, number, own = self._place()
-        query = select(Tweet.id).where(Tweet.id.in_(ids), own)
+        query = select(Tweet.id).where(Tweet.id.in_(ids))
         if self.by_confidence:
-            query = query.join(Prediction, Prediction.tweet_id == Tweet.id)
+            query = query.join(Prediction, and_(Prediction.tweet_id == Tweet.id, own))
         else:
             query = query.join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
-        columns = (key, number, Tweet.id)
+        # "+ 0": else SQLite walks the whole index of this order to find these few in it.
+        columns = (key + 0, number + 0, Tweet.id)
         return list(
             self.session.scalars(
                 query.order_by(*(one.desc() if self.falling else one for one in columns))
@@ -305,7 +306,12 @@ class _Search:
         else:
             key, number, _ = self._place()
             order = (key, number, Tweet.id)[: 3 if self.by_size else 2]
-            query = query.where(window)
+            if self.by_size:
+                # Few groups, by name: else SQLite may well begin at another end.
+                groups = self.session.scalars(select(DuplicateGroup.id).where(window)).all()
+                query = query.where(Tweet.group_id.in_(groups))
+            else:
+                query = query.where(window)
         if self.by_size and self.wanted.group_size is None:
             query = query.join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
         narrow = narrowed(query, self.wanted, bounds, session=self.session)

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Condition, Thread
+from typing import Any
 
 IDLE_SECONDS = 600.0
 REMEMBERED = 500
@@ -108,7 +109,8 @@ class Explainer:
             process.stdin.write(json.dumps(vars(question)) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
-            said = json.loads(line) if line else {"error": "the explaining process ended"}
+            ended = {"error": "the explaining process ended"}
+            said: dict[str, Any] = json.loads(line) if line else ended
         except (OSError, ValueError) as error:
             said = {"error": f"the explaining process cannot be used ({error})"}
         if "words" not in said:

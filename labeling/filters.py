@@ -105,12 +105,12 @@ def _contains(words: str, session: Session) -> ColumnElement[bool]:
 
 
 def _suggested(query: Select[Any], wanted: Filter, bounds: tuple[int, int] | None) -> Select[Any]:
-    label: ColumnElement[str] = Prediction.label.expression
+    # As an expression, lest SQLite walk a whole index of it instead of what is looked at.
+    label: ColumnElement[str] = func.coalesce(Prediction.label, "")
     confidence: ColumnElement[float] = Prediction.confidence.expression
     if bounds is not None and wanted.needs_prediction():
         query = query.where(Prediction.tweet_id.between(*bounds))
-        # As expressions, lest SQLite walk a whole index of these instead of the bounds.
-        label, confidence = func.coalesce(label, ""), confidence + 0.0
+        confidence = confidence + 0.0
     if wanted.suggestion is not None:
         query = query.where(label == wanted.suggestion)
     if wanted.low is not None:

@@ -34,16 +34,20 @@ def main() -> None:
     """Draw the card, or the plain buttons for whoever prefers them."""
     here = context.current()
     exchange = exchange_of(here)
-    with errors.shown():
+    # The card stands first, what one sets once below it; yet that is read first.
+    above = st.container()
+    below = st.container(horizontal=True, vertical_alignment="center", gap="large")
+    with below, errors.shown():
         if turn_to(focusing.draw(here.project_id), exchange, engine=resources.engine()):
             see_to_the_order(here, exchange)
     if st.session_state.get(PLAIN) or st.query_params.get(PLAIN) == "true":
-        with errors.shown():
+        with above, errors.shown():
             plain_buttons.draw(exchange, engine=resources.engine(), day_start=start_of_day())
             see_to_the_model(here, exchange)
     else:
-        card(here, exchange)
-    st.toggle("Plain buttons instead of the card", key=PLAIN, bind="query-params")
+        with above:
+            card(here, exchange)
+    below.toggle("Plain buttons instead of the card", key=PLAIN, bind="query-params")
 
 
 def exchange_of(here: context.PageContext) -> Exchange:

@@ -1,4 +1,4 @@
-"""What a person wants to be asked, above the card. All of it is in the address."""
+"""What a person wants to be asked, below the card. All of it is in the address."""
 
 import streamlit as st
 
