@@ -31,7 +31,7 @@ def annotate(data: dict[str, Any], *, key: str) -> None:
 
 def _state(key: str, name: str) -> Any:
     state = st.session_state.get(key)
-    return state.get(name) if hasattr(state, "get") else None
+    return None if state is None or not hasattr(state, "get") else state.get(name)
 
 
 def _nothing() -> None:
