@@ -1,6 +1,7 @@
 """T16: a large file comes in while people label; the import is killed, run again, run twice.
 
-Seen to fail when labeling.importing went on one chunk too far after a kill (tweets missing).
+A resumption planted one chunk too far was not seen by the short form: its kills can come before
+the first chunk is in the store.
 """
 
 import csv
