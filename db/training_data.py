@@ -81,15 +81,19 @@ def answers_since(project_id: int, event_id: int, *, session: Session) -> int:
 
 
 def sample_texts(project_id: int, *, session: Session, limit: int = 1000) -> Sequence[str]:
-    """Return texts of up to `limit` tweets, one a duplicate group.
+    """Return texts of up to `limit` tweets of the training split, one a duplicate group.
 
+    No text of a group that scores rest on is among them, and none that has a gold label.
     In the order of the groups' keys, which are digests: an order that has nothing to do with what
     the tweets say.
     """
     query = (
         select(Tweet.text)
         .join(DuplicateGroup, DuplicateGroup.representative_id == Tweet.id)
-        .where(DuplicateGroup.project_id == project_id)
+        .outerjoin(Gold, Gold.tweet_id == Tweet.id)
+        .where(
+            DuplicateGroup.project_id == project_id, Tweet.split == "train", Gold.tweet_id.is_(None)
+        )
         .order_by(DuplicateGroup.key)
         .limit(limit)
     )

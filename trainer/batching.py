@@ -39,7 +39,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[Toke
     if not texts:
         return []
     encoded = tokenizer(
-        [_without_lone_surrogates(text) for text in texts],
+        [without_lone_surrogates(text) for text in texts],
         truncation=True,
         max_length=max_length,
         padding=False,
@@ -50,7 +50,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[Toke
     return ids
 
 
-def _without_lone_surrogates(text: str) -> str:
+def without_lone_surrogates(text: str) -> str:
     """The text, halves of a character replaced: a tokenizer refuses what has no UTF-8."""
     try:
         text.encode()

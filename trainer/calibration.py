@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import DataError
 
+MIXTURE_PRIOR = (0.5, 0.7)  # a fine-tuned network is too sure of itself, n-grams less so
 LOWEST, HIGHEST = 0.05, 20.0  # a temperature beyond these says that the fit, not the model, is off
 
 
@@ -56,3 +57,33 @@ def fit_temperature(logits: NDArray[Any], truth_index: NDArray[Any]) -> float:
         loss, bounds=(log(LOWEST), log(HIGHEST)), method="bounded", options={"xatol": 1e-5}
     )
     return float(exp(found.x))
+
+
+def fit_mixture(
+    first: NDArray[Any], second: NDArray[Any], truth_index: NDArray[Any]
+) -> tuple[float, float]:
+    """Return the factors by which two sets of logits (n, K) make the validation labels likeliest.
+
+    A weighted product of two experts (Heskes 1998, "Selecting weighting factors in logarithmic
+    opinion pools"): temperature scaling with one more parameter, under the same weak prior, which
+    alone decides when n is 0. truth_index (n,) in 0..K-1.
+    """
+    from scipy.optimize import minimize
+
+    truth = np.asarray(truth_index, dtype=np.int64)
+    rows = np.arange(len(truth))
+    tables = [np.asarray(table, dtype=np.float64) for table in (first, second)]
+    if any(len(table) != len(truth) for table in tables):
+        raise DataError(f"logits for {len(truth)} labels are of another number; give one each")
+
+    def loss(logs: NDArray[np.float64]) -> float:
+        away = np.square(logs - np.log(MIXTURE_PRIOR)).sum() / 2
+        if len(truth) == 0:
+            return float(away)
+        mixed = np.exp(logs[0]) * tables[0] + np.exp(logs[1]) * tables[1]
+        likely = softmax(mixed)[rows, truth]
+        return float(away - np.log(np.maximum(likely, 1e-300)).sum())
+
+    bounds = [(log(0.02), log(10.0))] * 2
+    found = minimize(loss, np.log(MIXTURE_PRIOR), method="L-BFGS-B", bounds=bounds)
+    return float(exp(found.x[0])), float(exp(found.x[1]))

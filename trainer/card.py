@@ -23,8 +23,10 @@ class CardFacts:
     created_at: datetime | None = None
 
 
-def write_card(facts: CardFacts, *, label_map: Sequence[str], plain: bool, max_length: int) -> str:
-    """README.md's text. plain: whether AutoModelForSequenceClassification loads the folder."""
+def write_card(
+    facts: CardFacts, *, label_map: Sequence[str], ways: tuple[bool, bool], max_length: int
+) -> str:
+    """README.md's text. ways: whether AutoModelForSequenceClassification, and load.py, load it."""
     when = "" if facts.created_at is None else f", trained {facts.created_at:%Y-%m-%d}"
     labels = [
         f"| {index} | {_cell(value)} | {_cell(name)} |"
@@ -51,7 +53,7 @@ def write_card(facts: CardFacts, *, label_map: Sequence[str], plain: bool, max_l
         "",
         "## How to load it",
         "",
-        *(_PLAIN if plain else _MLP),
+        *_loading(*ways),
         "",
         f"Texts are cut after {max_length} tokens. The probabilities are calibrated: the "
         "temperature fitted on validation is part of the weights.",
@@ -106,9 +108,10 @@ _PLAIN = [
     "    print(model(**batch).logits.softmax(-1))",
     "```",
 ]
-_MLP = [
-    "The head is an MLP, which `AutoModelForSequenceClassification` cannot express; the folder",
-    "brings its own short loader, `load.py`, that needs torch, transformers and safetensors:",
+_WHOLE = [
+    "`AutoModelForSequenceClassification` cannot express all of this classifier; the folder brings",
+    "its own short loader, `load.py`, that needs torch, transformers and safetensors (and",
+    "scikit-learn where there is `ngrams.safetensors`). The scores above are those of the whole:",
     "",
     "```python",
     "from load import load",
@@ -116,3 +119,16 @@ _MLP = [
     'probabilities = load(".")(["some text"])  # (n, labels)',
     "```",
 ]
+_PART = [
+    "",
+    "transformers alone loads the part without character n-grams. It is a classifier of its own",
+    "right, with its own temperature, and weaker: some of its answers differ.",
+    "",
+]
+
+
+def _loading(plain: bool, whole: bool) -> list[str]:
+    """How to load it. plain: transformers can; whole: load.py is there."""
+    if plain and whole:
+        return [*_WHOLE, *_PART, *_PLAIN]
+    return _PLAIN if plain else _WHOLE

@@ -18,6 +18,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "trained_layers": ("all", "no_embeddings", "last_k", "head"),
     "class_weights": ("none", "root", "balanced"),
     "precision": ("auto", "fp32", "bf16"),
+    "ngrams": ("auto", "none", "join"),
 }
 RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, 100),
@@ -36,6 +37,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "evaluations_per_epoch": (1, 20),
     "probe_steps": (1, 10_000),
     "probe_l2": (0.0, 1000.0),
+    "unlabelled_texts": (0, 100_000),
     "seed": (0, 2**32 - 1),
     "threads": (1, 1024),
 }
@@ -48,6 +50,7 @@ _WHOLE = (
     "early_stopping_patience",
     "evaluations_per_epoch",
     "probe_steps",
+    "unlabelled_texts",
     "seed",
     "threads",
 )
@@ -76,13 +79,15 @@ class TrainConfig:
     last_k: int = 2  # top layers trained when trained_layers is last_k
     gradient_accumulation: int = 1  # batches a step
     gradient_clip: float = 1.0  # largest gradient norm; 0 turns clipping off
-    class_weights: str = "none"  # root or balanced: rare labels weigh more
+    class_weights: str = "root"  # none, root or balanced: rare labels weigh more
     label_smoothing: float = 0.0  # share of the target spread over all labels
     early_stopping_patience: int = 0  # validations without gain before stopping; 0 = never
     evaluations_per_epoch: int = 1  # validations (and checkpoints) in each epoch
     precision: str = "auto"  # bf16 where this machine gains from it, else fp32
     probe_steps: int = 800  # most optimiser steps of a probe
     probe_l2: float = 0.0  # penalty on a linear probe's weights; 0: chosen on validation
+    ngrams: str = "auto"  # join: character n-grams beside the encoder; auto: for probes
+    unlabelled_texts: int = 2000  # from which a fine-tuning learns while labels are few
     seed: int = 0
     threads: int | None = None  # torch threads; None leaves torch's choice
 
@@ -104,6 +109,15 @@ class TrainConfig:
                 f"base_model is {self.base_model!r}; give {BUNDLED_BASE_MODEL}, "
                 "a local directory or a hub name"
             )
+
+    @property
+    def joins_ngrams(self) -> bool:
+        """Whether character n-grams are part of the classifier."""
+        if self.kind == "zero_shot" or self.ngrams == "none":
+            return False
+        if self.kind == "probe":  # fitted together, which an MLP is not
+            return self.head == "linear"
+        return self.ngrams == "join"
 
     def to_json(self) -> dict[str, Any]:
         """All settings as plain JSON values."""
@@ -134,6 +148,8 @@ def notebook_preset(**changes: Any) -> TrainConfig:
         "dropout": None,
         "trained_layers": "all",
         "gradient_clip": 1.0,
+        "ngrams": "none",
+        "unlabelled_texts": 0,
         "seed": 1234,
     }
     return TrainConfig.from_json({**preset, **changes})

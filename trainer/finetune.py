@@ -24,12 +24,17 @@ from trainer.data import Example, label_indices, of_split
 from trainer.durable import write_json
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.heads import HeadShape, class_weights, save_head
+from trainer.joining import join_ngrams
 from trainer.loop import Fitted, Loop, TrainingSet, Validation
 from trainer.metrics import evaluate
 from trainer.model_files import TOKENIZER_FILES
 from trainer.network import TextClassifier, build_classifier, reading_of
+from trainer.ngrams import NGRAMS_FILE
 from trainer.precision import device, limit_threads, uses_bf16
 from trainer.predict import Classifier, ClassifierFacts, ready
+from trainer.teaching import Taught, teach
+
+KNOWN_SHARE = 0.1  # of the loss, for labelled tweets among lessons
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class FineTuned:
             if (self.base.directory / name).is_file():
                 shutil.copyfile(self.base.directory / name, directory / name)
         save_head(self.network.head, directory / "head.safetensors")
+        if self.classifier.ngrams is not None:
+            self.classifier.ngrams.save(directory / NGRAMS_FILE)
 
 
 def fine_tune(
@@ -74,11 +81,14 @@ def fine_tune(
     config: TrainConfig,
     *,
     work: Path,
+    cache: Path,
     callbacks: Callbacks,
+    texts: Sequence[str] = (),
 ) -> FineTuned:
     """Train encoder and head; resumes from the last complete checkpoint in `work`.
 
-    Raises BaseModelError, ConfigError, ArtifactError, or Cancelled before the first validation.
+    texts: unlabelled tweets, learnt from while labels are few (trainer.teaching). Raises
+    BaseModelError, ConfigError, ArtifactError, or Cancelled before the first validation.
     """
     limit_threads(config.threads)
     training, validation = of_split(examples, "train"), of_split(examples, "validation")
@@ -89,7 +99,10 @@ def fine_tune(
     if uses_bf16(config.precision):
         round_to_bf16(network.encoder)
     network.to(device())
+    taught = teach(training, label_map, config, texts, cache=cache, callbacks=callbacks)
     data = training_set(training, label_map, config, tokenizer=tokenizer, max_length=limit)
+    if taught is not None:
+        data = with_lessons(data, taught, tokenizer=tokenizer, max_length=limit)
     validation_ids = tokenise(tokenizer, [e.text for e in validation], limit)
 
     @torch.inference_mode()
@@ -103,7 +116,8 @@ def fine_tune(
         logits = run_over(validation_ids, compute, pad_id=data.pad_id, width=len(label_map))
         return score(logits, validation, label_map)
 
-    digest = fingerprint(config, base, [*training, *validation])
+    lessons = [] if taught is None else taught.texts
+    digest = fingerprint(config, base, [*training, *validation], lessons)
     checkpoints = Checkpoints(work / "checkpoints", digest)
     fitted = Loop(
         network, data, config, validate=validate, checkpoints=checkpoints, callbacks=callbacks
@@ -115,6 +129,8 @@ def fine_tune(
     ready(quick, config.precision)
     facts = _facts(base, label_map, config)
     classifier = Classifier(facts, quick.head, network=quick, tokenizer=tokenizer)
+    if config.joins_ngrams and taught is None:  # a teacher has told what n-grams know
+        join_ngrams(classifier, training, validation, config)
     return FineTuned(exact, base, classifier, fitted)
 
 
@@ -140,6 +156,25 @@ def training_set(
         weights=weights / weights.mean().clamp(min=1e-12),
         counts=np.bincount(rows),
         pad_id=tokenizer.pad_token_id,
+    )
+
+
+def with_lessons(
+    data: TrainingSet, taught: Taught, *, tokenizer: Any, max_length: int
+) -> TrainingSet:
+    """Add texts whose labels are only believed; labelled tweets weigh KNOWN_SHARE of the whole."""
+    believed = torch.from_numpy(taught.probabilities)
+    known = torch.nn.functional.one_hot(data.targets, believed.shape[1]).float()
+    count, lessons = len(data.ids), len(taught.texts)
+    weights = torch.cat(
+        [data.weights * (KNOWN_SHARE / count), torch.full((lessons,), (1 - KNOWN_SHARE) / lessons)]
+    )
+    return TrainingSet(
+        ids=[*data.ids, *tokenise(tokenizer, taught.texts, max_length)],
+        targets=torch.cat([known, believed]),
+        weights=weights * (count + lessons),
+        counts=np.concatenate([data.counts, np.ones(lessons, dtype=np.int64)]),
+        pad_id=data.pad_id,
     )
 
 
@@ -170,11 +205,17 @@ def loss_weights(
     return weights / weights.mean().clamp(min=1e-12)
 
 
-def fingerprint(config: TrainConfig, base: BaseModel, examples: Sequence[Example]) -> str:
+def fingerprint(
+    config: TrainConfig,
+    base: BaseModel,
+    examples: Sequence[Example],
+    texts: Sequence[str] = (),
+) -> str:
     """Digest of everything that the trained weights follow from."""
     settings = {name: value for name, value in config.to_json().items() if name != "threads"}
     told = [json.dumps(settings, sort_keys=True), base.sha256]
     told += [json.dumps([e.text, e.label, e.split, e.weight]) for e in examples]
+    told += [json.dumps(text) for text in texts]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -2,39 +2,53 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import from_numpy, nn
 
 from trainer.batching import longest_allowed
-from trainer.callbacks import Callbacks, NullCallbacks
+from trainer.calibration import fit_temperature, softmax
+from trainer.callbacks import Callbacks, EpochReport, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.data import Example, LabelInfo, label_indices, of_split
 from trainer.encoder import Encoder
-from trainer.heads import HeadShape, save_head
+from trainer.heads import HeadShape, linear_head, save_head
+from trainer.joining import example_weights, ngram_table
+from trainer.metrics import evaluate
 from trainer.network import reading_of
+from trainer.ngrams import NGRAMS_FILE, Joint, fit_joint
 from trainer.predict import Classifier, ClassifierFacts, embeddings
 from trainer.probe import ProbeHead, fit_probe
 from trainer.probe_watch import Labelled
 from trainer.zero_shot import fit_zero_shot
 
 TEXTS_TO_MEASURE = 1000  # more do not move zero-shot's measures
+PLAIN_HEAD = "plain_head.safetensors"
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """A head on a frozen encoder, as a classifier without temperature."""
+    """A head on a frozen encoder, as a classifier without temperature.
+
+    plain_head: where n-grams are part of the classifier, the head that does best without them.
+    """
 
     classifier: Classifier
     best_epoch: float
     tweets_per_second: float
     cancelled: bool
+    plain_head: nn.Sequential | None = None
 
     def write(self, directory: Path) -> None:
-        """Write the head; the encoder stays where it is, named by its digest."""
+        """Write head and n-grams; the encoder stays where it is, named by its digest."""
         save_head(self.classifier.head, directory / "head.safetensors")
+        if self.classifier.ngrams is not None:
+            self.classifier.ngrams.save(directory / NGRAMS_FILE)
+        if self.plain_head is not None:
+            save_head(self.plain_head, directory / PLAIN_HEAD)
 
 
 def train_probe(
@@ -55,10 +69,95 @@ def train_probe(
             encoder, chosen, label_map, config, cache=cache, callbacks=callbacks
         )
 
-    training = labelled("train")
-    fitted = fit_probe(training, labelled("validation"), label_map, config, callbacks)
+    training, validation = labelled("train"), labelled("validation")
+    fitted = fit_probe(training, validation, label_map, config, callbacks)
+    joint = None
+    if config.joins_ngrams and not fitted.cancelled:
+        chosen = of_split(examples, "train")
+        joint = _join(training, chosen, label_map, config, callbacks)
+        _report(joint, validation, of_split(examples, "validation"), label_map, fitted, callbacks)
     rate = len(training.targets) / (time.monotonic() - started)
-    return _frozen(encoder, label_map, config, fitted, rate)
+    found = _frozen(encoder, label_map, config, fitted, rate)
+    return found if joint is None else _joined(found, joint, fitted, validation)
+
+
+def fit_joint_probe(
+    encoder: Encoder,
+    training: Sequence[Example],
+    label_map: Sequence[str],
+    config: TrainConfig,
+    *,
+    cache: Path,
+    callbacks: Callbacks,
+) -> Joint:
+    """Fit embeddings (mean-pooled) and n-grams together to the training tweets."""
+    read = replace(config, kind="probe", pooling="mean")
+    data = labelled_vectors(encoder, training, label_map, read, cache=cache, callbacks=callbacks)
+    return _join(data, training, label_map, config, callbacks)
+
+
+def _join(
+    data: Labelled,
+    examples: Sequence[Example],
+    label_map: Sequence[str],
+    config: TrainConfig,
+    callbacks: Callbacks,
+) -> Joint:
+    texts = [example.text for example in examples]
+    return fit_joint(
+        data.vectors,
+        texts,
+        data.targets,
+        example_weights(examples, data.targets, len(label_map), config.class_weights),
+        len(label_map),
+        table=ngram_table(texts),
+        should_stop=callbacks.should_stop,
+    )
+
+
+def _report(
+    joint: Joint,
+    validation: Labelled,
+    examples: Sequence[Example],
+    label_map: Sequence[str],
+    fitted: ProbeHead,
+    callbacks: Callbacks,
+) -> None:
+    """Report the joint fit as one more validation, after those of the head alone."""
+    if not examples:
+        return
+    found = evaluate(
+        softmax(joint.logits(validation.vectors, [example.text for example in examples])),
+        [example.label for example in examples],
+        label_map,
+        groups=validation.groups.tolist(),
+        split="validation",
+        resamples=0,
+    )
+    callbacks.on_epoch(
+        EpochReport(
+            step=fitted.steps + 1,
+            epoch=float(fitted.reports + 1),
+            training_loss=found.log_loss,
+            learning_rate=1.0,
+            metrics={**found.to_json(), "loss": found.log_loss},
+            seconds=0.0,
+        )
+    )
+
+
+def _joined(found: Frozen, joint: Joint, fitted: ProbeHead, validation: Labelled) -> Frozen:
+    """Return the classifier with its n-grams; the head without them is kept beside."""
+    known = found.classifier
+    facts = replace(
+        known.facts,
+        ngrams=True,
+        plain_temperature=fit_temperature(fitted.logits(validation.vectors), validation.targets),
+    )
+    head = linear_head(from_numpy(joint.weight), from_numpy(joint.bias)).eval()
+    classifier = Classifier(facts, head, encoder=known.encoder, ngrams=joint.ngrams)
+    last = float(fitted.reports + 1)
+    return replace(found, classifier=classifier, best_epoch=last, plain_head=fitted.head)
 
 
 def labelled_vectors(

@@ -36,12 +36,21 @@ from trainer.gate import InUse, against_current, takes_over
 from trainer.heartbeat import Heartbeat
 from trainer.prelabelling import predict_stream
 from trainer.progress import Pace
-from trainer.snapshots import SNAPSHOT, environment, read_snapshot, write_snapshot
+from trainer.snapshots import (
+    SNAPSHOT,
+    UNLABELLED,
+    environment,
+    read_snapshot,
+    read_texts,
+    write_snapshot,
+    write_texts,
+)
 
 if TYPE_CHECKING:
     from trainer.train import Trained
 
 WRITE_CHUNK = 2000
+TEXTS_TO_MEASURE = 1000  # more do not move zero-shot's measures
 
 MODULES = {
     "train": "trainer.job",
@@ -208,7 +217,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
             work=work,
             cache=context.settings.cache,
             callbacks=_recorder(context, run_id),
-            texts=_texts_to_measure(context, config),
+            texts=_unlabelled_texts(context, config, work / UNLABELLED),
         )
     except Exception as error:
         with writing(context.engine) as session:
@@ -293,12 +302,15 @@ def _remove_leftovers(context: JobContext) -> None:
     remove_leftovers(context.settings.models, known)
 
 
-def _texts_to_measure(context: JobContext, config: TrainConfig) -> Sequence[str]:
-    """Return the tweets on which a zero-shot classifier measures itself; others need none."""
-    if config.kind != "zero_shot":
+def _unlabelled_texts(context: JobContext, config: TrainConfig, path: Path) -> Sequence[str]:
+    """Return the unlabelled tweets that a run may learn from; a resumed run gets the same ones."""
+    if config.kind == "probe":
         return ()
-    with reading(context.engine) as session:
-        return sample_texts(context.project_id, session=session)
+    if not path.exists():
+        limit = config.unlabelled_texts if config.kind == "fine_tuned" else TEXTS_TO_MEASURE
+        with reading(context.engine) as session:
+            write_texts(path, sample_texts(context.project_id, session=session, limit=limit))
+    return read_texts(path)
 
 
 def _unasked(context: JobContext) -> bool:

@@ -28,8 +28,9 @@ from trainer.network import TextClassifier, choose_trained
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Tokenised texts (n), label positions (n,), loss weights (n,) with mean 1.
+    """Tokenised texts (n), their targets, loss weights (n,) with mean 1.
 
+    targets: label positions (n,), or shares of the labels (n, K) where some are only believed.
     counts (n,): how many tweets each text stands for.
     """
 

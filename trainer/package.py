@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,22 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from trainer import mlp_loader
+from trainer import packaged_loader
 from trainer.artifacts import FACTS
 from trainer.card import CardFacts, write_card
 from trainer.conversion import as_sequence_classifier
 from trainer.durable import place_directory, write_json
 from trainer.errors import ArtifactError
-from trainer.heads import save_head
+from trainer.frozen import PLAIN_HEAD
+from trainer.heads import load_head, save_head
 from trainer.model_files import BPE_CODES
+from trainer.ngrams import NGRAMS_FILE
 from trainer.predict import Classifier, facts_to_json, load_classifier
 from trainer.quiet import quiet_transformers
 
 __all__ = ["CardFacts", "PackageReport", "package"]
 
+Load = Callable[[Path], Callable[[Sequence[str]], torch.Tensor]]
 TOLERANCE = 1e-3  # of a probability
 PROBES = (  # what the package is tried on before it is handed out
     "Climate change is real, and it is happening now.",
@@ -36,12 +39,16 @@ PROBES = (  # what the package is tried on before it is handed out
 
 @dataclass(frozen=True)
 class PackageReport:
-    """What was written. loader: transformers (AutoModelForSequenceClassification) or load.py.
+    """What was written.
 
-    largest_difference: between its probabilities and this program's, on a few sentences.
+    loader: what gives this program's own answers, transformers (AutoModelForSequenceClassification)
+    or load.py. plain: whether transformers loads the folder as a classifier at all; where loader is
+    load.py that one lacks the n-grams. largest_difference: between its probabilities and this
+    program's, on a few sentences.
     """
 
     loader: str
+    plain: bool
     largest_difference: float
     files: list[str]
 
@@ -57,24 +64,29 @@ def package(
 
     Linear heads become AutoModelForSequenceClassification, temperature included; an MLP head
     cannot, and gets an encoder that AutoModel loads, its head, and a short loader, load.py.
-    The folder is loaded back and tried before it appears under its name. Raises ArtifactError
-    for a damaged model, or an `out` that already holds something.
+    Where n-grams are part of the classifier, transformers loads what there is without them, and
+    load.py the whole. The folder is loaded back and tried before it appears under its name.
+    Raises ArtifactError for a damaged model, or an `out` that already holds something.
     """
     classifier = load_classifier(directory, manifest_sha256=manifest_sha256, precision="fp32")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ArtifactError(f"{out} exists and is not empty; name a new directory")
     plain = classifier.facts.head.is_linear
+    whole = not plain or classifier.ngrams is not None
     difference = 0.0
 
     def fill(folder: Path) -> None:
         nonlocal difference
         with quiet_transformers():
-            (_write_plain if plain else _write_mlp)(classifier, folder, card)
-            difference = _tried(classifier, folder, plain=plain)
+            if plain:
+                _write_plain(classifier, directory, folder, card)
+            if whole:
+                _write_whole(classifier, directory, folder, plain=plain)
+            difference = _tried(classifier, folder, _load_whole if whole else _load_plain)
         text = write_card(
             card,
             label_map=classifier.label_map,
-            plain=plain,
+            ways=(plain, whole),
             max_length=classifier.facts.max_length,
         )
         (folder / "README.md").write_text(text, encoding="utf-8")
@@ -83,36 +95,50 @@ def package(
         out.rmdir()
     place_directory(out.absolute(), fill, faults="package_")
     return PackageReport(
-        loader="transformers" if plain else "load.py",
+        loader="load.py" if whole else "transformers",
+        plain=plain,
         largest_difference=difference,
         files=sorted(path.name for path in out.iterdir()),
     )
 
 
-def _write_plain(classifier: Classifier, folder: Path, card: CardFacts) -> None:
+def _write_plain(classifier: Classifier, model: Path, folder: Path, card: CardFacts) -> None:
+    facts = classifier.facts
+    head, temperature = classifier.head, classifier.temperature
+    if classifier.ngrams is not None:
+        temperature = facts.plain_temperature
+        if (model / PLAIN_HEAD).exists():
+            head = load_head(model / PLAIN_HEAD, facts.head)
     encoder, tokenizer = classifier.parts()
     names = list(card.label_names)
     if len(set(names)) != len(names):  # label2id could not tell them apart
         names = list(classifier.label_map)
-    model = as_sequence_classifier(
+    written = as_sequence_classifier(
         encoder,
-        classifier.head,
-        classifier.facts.reading,
-        temperature=classifier.temperature,
+        head,
+        facts.reading,
+        temperature=temperature,
         label_names=names,
         facts={"label_values": classifier.label_map, "kind": classifier.kind},
     )
-    model.save_pretrained(folder)
+    written.save_pretrained(folder)
     _save_tokenizer(tokenizer, folder, classifier.facts.max_length)
 
 
-def _write_mlp(classifier: Classifier, folder: Path, card: CardFacts) -> None:
-    encoder, tokenizer = classifier.parts()
-    encoder.save_pretrained(folder)
-    _save_tokenizer(tokenizer, folder, classifier.facts.max_length)
+def _write_whole(classifier: Classifier, model: Path, folder: Path, *, plain: bool) -> None:
+    """Write what load.py needs; the encoder is there already where the folder is plain, too."""
+    facts = classifier.facts
+    if not plain:
+        encoder, tokenizer = classifier.parts()
+        encoder.save_pretrained(folder)
+        _save_tokenizer(tokenizer, folder, facts.max_length)
+    elif facts.reading != "pooler":
+        facts = replace(facts, reading="first")  # the added layer pools and normalises
     save_head(classifier.head, folder / "head.safetensors")
-    write_json(folder / FACTS, facts_to_json(classifier.facts))
-    shutil.copyfile(mlp_loader.__file__, folder / "load.py")
+    if classifier.ngrams is not None:
+        shutil.copyfile(model / NGRAMS_FILE, folder / NGRAMS_FILE)
+    write_json(folder / FACTS, facts_to_json(facts))
+    shutil.copyfile(packaged_loader.__file__, folder / "load.py")
 
 
 def _save_tokenizer(tokenizer: Any, folder: Path, max_length: int) -> None:
@@ -123,9 +149,8 @@ def _save_tokenizer(tokenizer: Any, folder: Path, max_length: int) -> None:
         shutil.copyfile(merges, folder / BPE_CODES)
 
 
-def _tried(classifier: Classifier, folder: Path, *, plain: bool) -> float:
+def _tried(classifier: Classifier, folder: Path, load: Load) -> float:
     """The largest difference of a probability; raises ArtifactError beyond TOLERANCE."""
-    load = _load_plain if plain else _load_mlp
     ours = classifier.probabilities(PROBES)
     theirs = load(folder)(PROBES).numpy()
     difference = float(np.abs(ours - theirs).max())
@@ -150,7 +175,7 @@ def _load_plain(folder: Path) -> Callable[[Sequence[str]], torch.Tensor]:
     return probabilities
 
 
-def _load_mlp(folder: Path) -> Callable[[Sequence[str]], torch.Tensor]:
+def _load_whole(folder: Path) -> Callable[[Sequence[str]], torch.Tensor]:
     spec = importlib.util.spec_from_file_location("packaged_loader", folder / "load.py")
     if spec is None or spec.loader is None:
         raise ArtifactError(f"{folder / 'load.py'} cannot be loaded")

@@ -20,6 +20,7 @@ from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.heads import HeadShape, load_head
 from trainer.model_files import check_directory
 from trainer.network import TextClassifier
+from trainer.ngrams import NGRAMS_FILE, NgramPart
 from trainer.precision import device, uses_bf16
 
 Progress = Callable[[int, int], None] | None
@@ -33,6 +34,8 @@ class ClassifierFacts:
 
     base_model, base_sha256: what it grew out of. reading: what the head reads (network.READINGS).
     config: the TrainConfig's JSON. label_map: label values in the order of the probabilities.
+    ngrams: whether character n-grams add to the logits; network_share: what the head's logits are
+    multiplied by before they do. plain_temperature: of the head without n-grams.
     """
 
     kind: str
@@ -44,6 +47,9 @@ class ClassifierFacts:
     max_length: int
     head: HeadShape
     config: dict[str, Any]
+    ngrams: bool = False
+    network_share: float = 1.0
+    plain_temperature: float = 1.0
 
 
 class Classifier:
@@ -57,10 +63,12 @@ class Classifier:
         network: TextClassifier | None = None,
         tokenizer: Any = None,
         encoder: Encoder | None = None,
+        ngrams: NgramPart | None = None,
         precision: str = "auto",
     ) -> None:
         self.facts = facts
         self.head = head.eval()
+        self.ngrams = ngrams
         self._network, self._tokenizer = network, tokenizer
         self._encoder, self._precision = encoder, precision
 
@@ -106,6 +114,22 @@ class Classifier:
         cache: Path | None = None,
     ) -> Array:
         """Logits (n, K) float32, before the temperature."""
+        found = self.plain_logits(
+            texts, on_progress=on_progress, should_stop=should_stop, cache=cache
+        )
+        if self.ngrams is None:
+            return found
+        return found * np.float32(self.facts.network_share) + self.ngrams.logits(texts)
+
+    def plain_logits(
+        self,
+        texts: Sequence[str],
+        *,
+        on_progress: Progress = None,
+        should_stop: Stop = None,
+        cache: Path | None = None,
+    ) -> Array:
+        """What the encoder and its head say alone (n, K), without n-grams."""
         if self._network is not None:
             mapper = TextMapper(self._tokenizer, self.facts.max_length, len(self.label_map))
             return mapper(texts, self._compute, on_progress=on_progress, should_stop=should_stop)
@@ -159,8 +183,11 @@ def load_classifier(
     verify(directory, manifest_sha256)
     facts = facts_from_json(read_facts(directory))
     head = load_head(directory / "head.safetensors", facts.head)
+    ngrams = None
+    if facts.ngrams:
+        ngrams = NgramPart.load(directory / NGRAMS_FILE, labels=len(facts.label_map))
     if facts.kind != "fine_tuned":
-        return Classifier(facts, head, precision=precision)
+        return Classifier(facts, head, ngrams=ngrams, precision=precision)
     try:
         config = check_directory(directory, what=f"model {directory.name}")
         encoder = load_encoder(directory, config, complete=True)
@@ -168,7 +195,8 @@ def load_classifier(
     except BaseModelError as error:
         raise ArtifactError(str(error)) from error
     network = TextClassifier(encoder, head, facts.reading)
-    return Classifier(facts, head, network=ready(network, precision), tokenizer=tokenizer)
+    network = ready(network, precision)
+    return Classifier(facts, head, network=network, tokenizer=tokenizer, ngrams=ngrams)
 
 
 def ready(network: TextClassifier, precision: str) -> TextClassifier:

@@ -32,13 +32,18 @@ MLP_RATE, MLP_DECAY = 1e-3, 1e-2  # of AdamW; a head takes more than an encoder
 
 @dataclass(frozen=True)
 class ProbeHead:
-    """A fitted head. best: which report was kept (from 1); penalty: of a linear head."""
+    """A fitted head. best: which report was kept (from 1); penalty: of a linear head.
+
+    reports, steps: how many there were.
+    """
 
     shape: HeadShape
     head: nn.Sequential
     best: int
     penalty: float | None
     cancelled: bool
+    reports: int = 0
+    steps: int = 0
 
     def logits(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (n, K) of embeddings (n, width)."""
@@ -70,7 +75,9 @@ def fit_probe(
     with torch.random.fork_rng(devices=[]):  # new layers and dropout draw from the global dice
         torch.manual_seed(config.seed)
         head, penalty = fit(train, shape, config, watch)
-    return ProbeHead(shape, head, watch.best, penalty, watch.stopped)
+    return ProbeHead(
+        shape, head, watch.best, penalty, watch.stopped, reports=watch.reports, steps=watch.step
+    )
 
 
 def _fit_linear(

@@ -10,7 +10,7 @@ from trainer.callbacks import Callbacks
 from trainer.config import TrainConfig
 from trainer.errors import DataError
 from trainer.files import file_sha256
-from trainer.snapshots import read_snapshot
+from trainer.snapshots import UNLABELLED, read_snapshot, read_texts
 
 HEADLINES = ("n", "accuracy", "macro_f1", "weighted_f1", "log_loss")
 TOLERANCE = 1e-9
@@ -70,8 +70,17 @@ def reproduce(
     if not snapshot.is_file() or file_sha256(snapshot) != sha256:
         raise DataError(f"the data snapshot {snapshot} is missing or was changed; start a new run")
     examples, labels = read_snapshot(snapshot)
+    texts = read_texts(snapshot.parent / UNLABELLED)
     with TemporaryDirectory() as work:
-        trained = train(examples, labels, config, work=Path(work), cache=cache, callbacks=callbacks)
+        trained = train(
+            examples,
+            labels,
+            config,
+            work=Path(work),
+            cache=cache,
+            callbacks=callbacks,
+            texts=texts,
+        )
     again = {split: scores.to_json() for split, scores in trained.metrics.items()}
     return Reproduction(
         [

@@ -14,6 +14,7 @@ from trainer.data import Example, LabelInfo
 from trainer.errors import DataError
 
 SNAPSHOT = "snapshot.jsonl"
+UNLABELLED = "unlabelled.jsonl"
 _PACKAGES = ("torch", "transformers", "accelerate", "scikit-learn", "numpy")
 
 
@@ -45,6 +46,30 @@ def read_snapshot(path: Path) -> tuple[list[Example], list[LabelInfo]]:
     except (OSError, StopIteration, ValueError, TypeError) as error:
         raise DataError(
             f"the run's data snapshot {path} cannot be read ({error}); start a new run"
+        ) from error
+
+
+def write_texts(path: Path, texts: Sequence[str]) -> str:
+    """Write the unlabelled texts that a run may learn from, one a line; return their sha256."""
+    beside = path.with_suffix(".part")
+    told = "".join(json.dumps(text) + "\n" for text in texts).encode()
+    with beside.open("wb") as file:
+        file.write(told)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    return hashlib.sha256(told).hexdigest()
+
+
+def read_texts(path: Path) -> list[str]:
+    """Read back what `write_texts` wrote; none where a run had none. Raises DataError."""
+    if not path.exists():
+        return []
+    try:
+        return [str(json.loads(line)) for line in path.read_bytes().splitlines()]
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the run's unlabelled texts {path} cannot be read ({error}); start a new run"
         ) from error
 
 

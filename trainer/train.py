@@ -78,8 +78,9 @@ def train(
     """Train on the train split, choose and calibrate on validation, report on test.
 
     work: checkpoints of this training; it is resumed from the last complete one there.
-    cache: embeddings of frozen encoders. texts: some hundred unlabelled tweets of the project,
-    on which a zero_shot classifier is measured. Raises TooFewLabelsError, DataError, ConfigError,
+    cache: embeddings of frozen encoders. texts: unlabelled tweets of the project, none of them of
+    a duplicate group that is judged: a zero_shot classifier is measured on them, a fine-tuned one
+    learns from them while labels are few. Raises TooFewLabelsError, DataError, ConfigError,
     BaseModelError, ArtifactError; Cancelled when stopped before there is anything to keep.
     """
     started = time.monotonic()
@@ -138,7 +139,9 @@ def _learn(
     label_map = [label.value for label in labels]
     if config.kind == "probe":
         return train_probe(examples, label_map, config, cache=cache, callbacks=callbacks)
-    return fine_tune(examples, label_map, config, work=work, callbacks=callbacks)
+    return fine_tune(
+        examples, label_map, config, work=work, cache=cache, callbacks=callbacks, texts=texts
+    )
 
 
 def _score(

@@ -153,7 +153,13 @@ def test_a_probe_holds_its_head_and_names_its_base_by_digest(
     trained = train(examples, labels, config, work=tmp_path / "w", cache=tmp_path / "c")
     published = publish(tmp_path / "models", trained.write, {})
     names = {path.name for path in published.directory.iterdir()}
-    assert names == {"manifest.json", "classifier.json", "head.safetensors"}
+    assert names == {
+        "manifest.json",
+        "classifier.json",
+        "head.safetensors",
+        "ngrams.safetensors",
+        "plain_head.safetensors",
+    }
     change_weights(base / "model.safetensors", lambda w: w["pooler.dense.bias"].add_(1))
     with pytest.raises(ArtifactError, match="not the one that this model was"):
         load_classifier(published.directory).probabilities(["some text"])

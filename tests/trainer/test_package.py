@@ -52,7 +52,9 @@ def test_transformers_alone_gives_the_same_probabilities(
     kind, pooling, base, quick, examples, labels, tmp_path, request
 ):
     directory = str(request.getfixturevalue(base))
-    config = replace(quick, base_model=directory, kind=kind, pooling=pooling, epochs=2)
+    config = replace(
+        quick, base_model=directory, kind=kind, pooling=pooling, epochs=2, ngrams="none"
+    )
     report, ours, folder = packaged(examples, labels, config, tmp_path)
     theirs, settings = by_transformers(folder)
     assert report.loader == "transformers"
@@ -72,13 +74,34 @@ def test_a_zero_shot_model_can_be_packaged_too(quick, examples, labels, tmp_path
 def test_an_mlp_head_brings_its_own_loader(kind, pooling, quick, examples, labels, tmp_path):
     config = replace(quick, kind=kind, head="mlp", pooling=pooling, mlp_activation="tanh")
     report, ours, folder = packaged(examples, labels, config, tmp_path)
+    assert report.loader == "load.py"
+    assert not report.plain
+    assert np.abs(by_load_py(folder) - ours).max() < 1e-3  # embeddings are kept in float16
+
+
+def by_load_py(folder):
     spec = importlib.util.spec_from_file_location("load", folder / "load.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert report.loader == "load.py"
-    assert (
-        np.abs(module.load(str(folder))(TEXTS).numpy() - ours).max() < 1e-3
-    )  # embeddings are kept in float16
+    return module.load(str(folder))(TEXTS).numpy()
+
+
+@pytest.mark.parametrize("head", ["linear", "mlp"])
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("kind", ["fine_tuned", "probe"])
+def test_ngrams_come_with_the_loader_and_transformers_loads_the_rest(
+    kind, pooling, head, quick, examples, labels, tmp_path
+):
+    config = replace(quick, kind=kind, pooling=pooling, head=head, ngrams="join", epochs=2)
+    if kind == "probe" and head == "mlp":
+        pytest.skip("n-grams are fitted together with a linear head only")
+    report, ours, folder = packaged(examples, labels, config, tmp_path)
+    assert (report.loader, report.plain) == ("load.py", head == "linear")
+    assert np.abs(by_load_py(folder) - ours).max() < 1e-3
+    if report.plain:
+        alone, _ = by_transformers(folder)
+        assert np.allclose(alone.sum(axis=1), 1.0, atol=1e-5)
+        assert "load.py" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_card_tells_scores_and_keeps_names_from_being_markup(quick, examples, labels, tmp_path):
@@ -102,6 +125,6 @@ def test_a_directory_that_holds_something_is_not_written_over(quick, examples, l
 
 @pytest.mark.slow
 def test_the_bundled_model_is_packaged_with_the_same_probabilities(examples, labels, tmp_path):
-    config = TrainConfig(kind="probe", threads=1)
+    config = TrainConfig(kind="probe", threads=1, ngrams="none")
     _, ours, folder = packaged(examples, labels, config, tmp_path)
     assert np.abs(ours - by_transformers(folder)[0]).max() < 1e-3

@@ -1,0 +1,79 @@
+"""Character n-grams joined to a fine-tuned network: fitted apart, weighed on validation.
+
+Fine-tuning leaves signal in the spelling behind; both experts' logits are added, each times a
+factor that makes the validation labels likeliest.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.calibration import fit_mixture, fit_temperature
+from trainer.config import TrainConfig
+from trainer.data import Example, label_indices
+from trainer.heads import class_weights
+from trainer.ngrams import NgramPart, NgramTable, fit_joint
+from trainer.predict import Classifier
+
+FEW = 200  # texts below which an n-gram that only one of them has is kept
+
+
+def ngram_table(texts: Sequence[str]) -> NgramTable:
+    """Return the table for training texts; n-grams of a single text are left out of many."""
+    return NgramTable.fit(texts, rarest=1 if len(texts) < FEW else 2)
+
+
+def example_weights(
+    examples: Sequence[Example], targets: NDArray[np.int64], labels: int, scheme: str
+) -> NDArray[np.float32]:
+    """Return each example's weight (n,): its own times its label's."""
+    weights = np.asarray([example.weight for example in examples], dtype=np.float32)
+    of_label = class_weights(targets.tolist(), labels, scheme)
+    return weights if of_label is None else weights * of_label.numpy()[targets]
+
+
+def fit_ngrams(
+    examples: Sequence[Example],
+    label_map: Sequence[str],
+    config: TrainConfig,
+    *,
+    should_stop: Callable[[], bool] | None = None,
+) -> NgramPart:
+    """Fit n-grams alone to the examples. Raises Cancelled."""
+    texts = [example.text for example in examples]
+    targets = np.asarray(label_indices(examples, label_map), dtype=np.int64)
+    fitted = fit_joint(
+        np.zeros((len(texts), 0), dtype=np.float32),
+        texts,
+        targets,
+        example_weights(examples, targets, len(label_map), config.class_weights),
+        len(label_map),
+        table=ngram_table(texts),
+        should_stop=should_stop,
+    )
+    return replace(fitted.ngrams, bias=fitted.bias)
+
+
+def join_ngrams(
+    classifier: Classifier,
+    training: Sequence[Example],
+    validation: Sequence[Example],
+    config: TrainConfig,
+    *,
+    should_stop: Callable[[], bool] | None = None,
+) -> None:
+    """Give a fine-tuned classifier its n-grams, fitted on training, weighed on validation."""
+    part = fit_ngrams(training, classifier.label_map, config, should_stop=should_stop)
+    texts = [example.text for example in validation]
+    truth = np.asarray(label_indices(validation, classifier.label_map), dtype=np.int64)
+    network = classifier.plain_logits(texts)
+    share, factor = fit_mixture(network, part.logits(texts), truth)
+    classifier.ngrams = part.scaled(factor)
+    classifier.facts = replace(
+        classifier.facts,
+        ngrams=True,
+        network_share=share,
+        plain_temperature=fit_temperature(network, truth),
+    )

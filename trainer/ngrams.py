@@ -1,0 +1,190 @@
+"""Character n-grams beside embeddings: what a frozen encoder has forgotten of the spelling.
+
+Handles, hashtags and turns of phrase give a stance away, and mean-pooled embeddings blur them.
+A softmax regression on both together beats either at every number of labels (docs/methods.md).
+The n-grams are hashed (Weinberger et al. 2009, "Feature hashing for large scale multitask
+learning"), so there is no vocabulary to carry: a table of weights is the whole model.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from trainer.batching import without_lone_surrogates
+from trainer.calibration import softmax
+from trainer.errors import ArtifactError, Cancelled
+
+BUCKETS = 2**18
+SIZES = (2, 5)  # characters, within words, the space before and after a word included
+NGRAMS_FILE = "ngrams.safetensors"
+SHARE = 2.0  # length of the n-grams' part beside an embedding of length 1
+PENALTY = 1.0  # L2, over the number of tweets
+ITERATIONS = 150
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NgramTable:
+    """Hashed n-grams of texts as rows of length 1, weighed by how rare they are.
+
+    buckets (m,): those that the texts it was fitted on use, sorted; rarity (m,): their idf.
+    """
+
+    buckets: NDArray[np.int64]
+    rarity: Array
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], *, rarest: int = 1) -> "NgramTable":
+        """Keep the buckets that at least `rarest` of the texts use, and weigh them."""
+        used = np.asarray(_counts(texts).astype(bool).sum(axis=0)).ravel()
+        kept = np.flatnonzero(used >= rarest)
+        rarity = np.log((1 + len(texts)) / (1 + used[kept])) + 1
+        return cls(kept.astype(np.int64), rarity.astype(np.float32))
+
+    def of(self, texts: Sequence[str]) -> Any:
+        """Return a sparse matrix (n, m) float32, a row a text, each of length 1 (or 0)."""
+        from sklearn.preprocessing import normalize
+
+        counts = _counts(texts)[:, self.buckets]
+        counts.data = (1 + np.log(counts.data)).astype(np.float32)
+        return normalize(counts.multiply(self.rarity).tocsr(), copy=False)
+
+
+@dataclass(frozen=True)
+class NgramPart:
+    """The n-grams' part of a classifier: weight (m, K) of a table's columns, and bias (K,)."""
+
+    table: NgramTable
+    weight: Array
+    bias: Array
+
+    def logits(self, texts: Sequence[str]) -> Array:
+        """Return what the n-grams add to the logits (n, K); identical texts are read once."""
+        place: dict[str, int] = {}
+        rows = [place.setdefault(text, len(place)) for text in texts]
+        if not rows:
+            return np.zeros((0, len(self.bias)), dtype=np.float32)
+        found = self.table.of(list(place)) @ self.weight + self.bias
+        return np.asarray(found, dtype=np.float32)[rows]
+
+    def scaled(self, factor: float) -> "NgramPart":
+        """Return the part with its logits multiplied."""
+        by = np.float32(factor)
+        return NgramPart(self.table, self.weight * by, self.bias * by)
+
+    def save(self, path: Path) -> None:
+        """Write it as safetensors."""
+        values = {
+            "buckets": torch.from_numpy(self.table.buckets),
+            "rarity": torch.from_numpy(self.table.rarity),
+            "weight": torch.from_numpy(np.ascontiguousarray(self.weight)),
+            "bias": torch.from_numpy(np.ascontiguousarray(self.bias)),
+        }
+        save_file(values, path)
+
+    @classmethod
+    def load(cls, path: Path, *, labels: int) -> "NgramPart":
+        """The inverse of `save`. Raises ArtifactError for what does not fit."""
+        try:
+            values = {name: tensor.numpy() for name, tensor in load_file(path).items()}
+            buckets, rarity = values["buckets"], values["rarity"]
+            weight, bias = values["weight"], values["bias"]
+        except (OSError, KeyError, SafetensorError) as error:
+            raise ArtifactError(f"{path.name} cannot be read: {error}") from error
+        known = buckets.ndim == 1 and (len(buckets) == 0 or 0 <= buckets.min() <= buckets.max())
+        if not known or (len(buckets) and buckets.max() >= BUCKETS):
+            raise ArtifactError(f"{path.name} names n-grams that do not exist")
+        shapes = (rarity.shape, weight.shape, bias.shape)
+        if shapes != (buckets.shape, (len(buckets), labels), (labels,)):
+            raise ArtifactError(f"{path.name} does not fit a model of {labels} labels")
+        table = NgramTable(buckets, rarity.astype(np.float32))
+        return cls(table, weight.astype(np.float32), bias.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A softmax regression on embeddings and n-grams together.
+
+    weight (K, width), bias (K,): of the embeddings as they come; ngrams: the rest, no bias.
+    """
+
+    weight: Array
+    bias: Array
+    ngrams: NgramPart
+
+    def logits(self, vectors: Array, texts: Sequence[str]) -> Array:
+        """Return logits (n, K) of texts with their embeddings (n, width)."""
+        return np.asarray(
+            vectors @ self.weight.T + self.bias + self.ngrams.logits(texts), dtype=np.float32
+        )
+
+
+def fit_joint(
+    vectors: Array,
+    texts: Sequence[str],
+    targets: NDArray[np.int64],
+    weights: Array,
+    labels: int,
+    *,
+    table: NgramTable,
+    should_stop: Callable[[], bool] | None = None,
+) -> Joint:
+    """Fit embeddings (n, width) and n-grams of `texts` to label positions (n,).
+
+    weights (n,): of the tweets. Columns are standardised to a length of about 1 in all for the
+    embedding and SHARE for the n-grams. L-BFGS; deterministic. Raises Cancelled.
+    """
+    from scipy.optimize import minimize
+
+    table_rows = table.of(texts) * np.float32(SHARE)
+    mean, spread = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-3)
+    scale = 1.0 / (spread * np.sqrt(vectors.shape[1]))
+    dense = ((vectors - mean) * scale).astype(np.float32)
+    width, columns = dense.shape[1], table_rows.shape[1]
+    transposed = table_rows.T.tocsr()
+    truth = np.eye(labels, dtype=np.float64)[targets]
+    each = (weights / weights.sum())[:, None].astype(np.float64)
+    penalty = PENALTY / len(targets)
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        if should_stop is not None and should_stop():
+            raise Cancelled("stopped while fitting n-grams; nothing was changed")
+        table_of = flat.reshape(width + columns + 1, labels)
+        slopes = table_of[:-1].astype(np.float32)
+        logits = dense @ slopes[:width] + table_rows @ slopes[width:] + table_of[-1]
+        found = softmax(logits)
+        value = -(each * truth * np.log(np.maximum(found, 1e-12))).sum()
+        value += penalty / 2 * float(np.square(table_of[:-1]).sum())
+        error = each * (found - truth)
+        near = error.astype(np.float32)
+        slope = np.vstack([dense.T @ near, transposed @ near, error.sum(axis=0)[None]])
+        slope[:-1] += penalty * table_of[:-1]
+        return float(value), slope.ravel().astype(np.float64)
+
+    start = np.zeros((width + columns + 1) * labels)
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})
+    fitted = best.x.reshape(width + columns + 1, labels).astype(np.float32)
+    weight = (fitted[:width] * scale[:, None]).T
+    part = NgramPart(table, fitted[width:-1] * np.float32(SHARE), np.zeros(labels, np.float32))
+    return Joint(np.ascontiguousarray(weight), fitted[-1] - weight @ mean, part)
+
+
+def _counts(texts: Sequence[str]) -> Any:
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    hashing = HashingVectorizer(
+        analyzer="char_wb",
+        ngram_range=SIZES,
+        n_features=BUCKETS,
+        alternate_sign=False,
+        norm=None,
+        dtype=np.float32,
+    )
+    return hashing.transform([without_lone_surrogates(text) for text in texts])

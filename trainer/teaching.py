@@ -1,0 +1,64 @@
+"""While labels are few, a quick model teaches the network what it thinks of unlabelled tweets.
+
+A handful of labels tells a network with millions of weights next to nothing, and fine-tuning on
+them ends below the quick model. Learning its probabilities on some thousand unlabelled tweets
+(Hinton et al. 2015, "Distilling the knowledge in a neural network"; on few labels: Chen et al.
+2020, "Big self-supervised models are strong semi-supervised learners") starts where it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.calibration import softmax
+from trainer.callbacks import Callbacks
+from trainer.config import TrainConfig
+from trainer.data import Example
+from trainer.encoder import Encoder
+from trainer.frozen import fit_joint_probe
+from trainer.predict import embeddings
+
+ENOUGH = 250  # training labels per label, on average, from which on nobody needs a teacher
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Texts and what the teacher thinks of them: probabilities (m, K)."""
+
+    texts: list[str]
+    probabilities: NDArray[np.float32]
+
+
+def teach(
+    training: Sequence[Example],
+    label_map: Sequence[str],
+    config: TrainConfig,
+    texts: Sequence[str],
+    *,
+    cache: Path,
+    callbacks: Callbacks,
+) -> Taught | None:
+    """Return the lessons for a network, or None where there are labels enough or no texts.
+
+    texts: unlabelled tweets, none of them of a duplicate group that is judged. Raises Cancelled.
+    """
+    chosen = list(dict.fromkeys(texts))[: config.unlabelled_texts]
+    if not chosen or len(training) >= ENOUGH * len(label_map):
+        return None
+    encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
+    teacher = fit_joint_probe(
+        encoder, training, label_map, config, cache=cache, callbacks=callbacks
+    )
+    vectors = embeddings(
+        encoder,
+        chosen,
+        max_length=config.max_length,
+        pooling="mean",
+        cache=cache,
+        on_progress=callbacks.on_prepare,
+        should_stop=callbacks.should_stop,
+    )
+    return Taught(chosen, softmax(teacher.logits(vectors, chosen)).astype(np.float32))
