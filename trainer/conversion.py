@@ -40,6 +40,11 @@ class Passage:
     shift: float
 
 
+def adds_layer(encoder: Any) -> bool:
+    """Whether the plain form of this encoder needs one layer more to pool and normalise."""
+    return bool(encoder.config.model_type != "modernbert")
+
+
 @torch.no_grad()
 def as_sequence_classifier(
     encoder: Any,
@@ -62,7 +67,7 @@ def as_sequence_classifier(
         "problem_type": "single_label_classification",
         "relabel": facts,
     }
-    own_pooling = encoder.config.model_type == "modernbert"
+    own_pooling = not adds_layer(encoder)
     added = reading != "pooler" and not own_pooling
     values[architecture_of(values).depth] += int(added)
     if own_pooling:

@@ -24,6 +24,7 @@ from trainer.errors import Cancelled
 from trainer.faults import fault_point
 from trainer.master import MasterWeights
 from trainer.network import TextClassifier, choose_trained
+from trainer.together import Together
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Loop:
         callbacks: Callbacks,
     ) -> None:
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        self.together = Together(self.accelerator)
         choose_trained(network, config)
         self.network = network.to(self.accelerator.device)
         self.data, self.config = data, config
@@ -124,7 +126,7 @@ class Loop:
         losses: list[float] = []
         cancelled, tweets, stepping = False, 0, 0.0
         for step, batches in self._steps(first.step):
-            if self.callbacks.should_stop():
+            if self.together.any(self.callbacks.should_stop()):
                 cancelled = True
                 break
             began = time.monotonic()
@@ -134,7 +136,8 @@ class Loop:
             fault_point("step")
             seconds = first.seconds + time.monotonic() - started
             self.progress = replace(self.progress, step=step, seconds=seconds)
-            self.callbacks.on_step(self._report(step, losses[-1], seconds))
+            if self.together.first:
+                self.callbacks.on_step(self._report(step, losses[-1], seconds))
             if self.schedule.validates_after(step):
                 self._validate(losses)
                 losses = []
@@ -170,17 +173,19 @@ class Loop:
             group["lr"] = self.config.learning_rate * self.schedule.rate(step - 1)
         self.network.train()
         examples, total = sum(map(len, batches)), 0.0
-        for batch in batches:
-            loss = self._loss(batch) / examples
-            self.accelerator.backward(loss)
-            total += float(loss.detach())
+        for batch in map(self.together.share_of, batches):
+            if len(batch):
+                loss = self._loss(batch) / examples
+                self.accelerator.backward(loss)
+                total += float(loss.detach())
         self.weights.collect_gradients()
+        self.together.sum_gradients(self.weights)
         if self.config.gradient_clip:
             nn.utils.clip_grad_norm_(self.weights, self.config.gradient_clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.weights.publish()
-        return total
+        return self.together.sum(total)
 
     def _loss(self, batch: NDArray[np.int64]) -> torch.Tensor:
         """Sum over the batch of weighted cross-entropy, smoothed as the settings say."""
@@ -210,16 +215,21 @@ class Loop:
             best_score=score if better else before.best_score,
             waited=0 if better else before.waited + 1,
         )
-        self.checkpoints.save(self.weights.state(), self._state(), self.progress)
-        self.callbacks.on_epoch(
-            EpochReport(
-                step=before.step,
-                epoch=before.step / self.schedule.steps_per_epoch,
-                training_loss=float(np.mean(losses)),
-                learning_rate=float(self.optimizer.param_groups[0]["lr"]),
-                metrics={} if validation is None else validation.metrics,
-                seconds=before.seconds,
-            )
+        if self.together.first:
+            self.checkpoints.save(self.weights.state(), self._state(), self.progress)
+            self.callbacks.on_epoch(self._validated(losses, before, validation))
+        self.together.wait()
+
+    def _validated(
+        self, losses: Sequence[float], before: Progress, validation: Validation | None
+    ) -> EpochReport:
+        return EpochReport(
+            step=before.step,
+            epoch=before.step / self.schedule.steps_per_epoch,
+            training_loss=float(np.mean(losses)),
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            metrics={} if validation is None else validation.metrics,
+            seconds=before.seconds,
         )
 
     def _state(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trainer import packaged_loader
 from trainer.artifacts import FACTS
 from trainer.card import CardFacts, write_card
-from trainer.conversion import as_sequence_classifier
+from trainer.conversion import adds_layer, as_sequence_classifier
 from trainer.durable import place_directory, write_json
 from trainer.errors import ArtifactError
 from trainer.frozen import PLAIN_HEAD
@@ -132,7 +132,7 @@ def _write_whole(classifier: Classifier, model: Path, folder: Path, *, plain: bo
         encoder, tokenizer = classifier.parts()
         encoder.save_pretrained(folder)
         _save_tokenizer(tokenizer, folder, facts.max_length)
-    elif facts.reading != "pooler":
+    elif facts.reading != "pooler" and adds_layer(classifier.parts()[0]):
         facts = replace(facts, reading="first")  # the added layer pools and normalises
     save_head(classifier.head, folder / "head.safetensors")
     if classifier.ngrams is not None:
