@@ -4,7 +4,7 @@ import csv
 import random
 from pathlib import Path
 
-from labeling.grouping import text_key
+from labeling.alike import group_texts
 from trainer.data import Example, LabelInfo
 from trainer.splits import SplitShares, split_by_group
 
@@ -20,19 +20,18 @@ def read_examples(
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row[text_column].strip()]
-    keys = [text_key(row[text_column]) for row in rows]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    numbers = group_texts([row[text_column] for row in rows])
     if limit is not None and limit < len(rows):
-        share = limit / len(rows)
-        kept = set(random.Random(seed).sample(sorted(numbers), round(share * len(numbers))))
-        rows = [row for row, key in zip(rows, keys, strict=True) if key in kept]
-        keys = [key for key in keys if key in kept]
+        share, known = limit / len(rows), sorted(set(numbers))
+        kept = set(random.Random(seed).sample(known, round(share * len(known))))
+        pairs = [(r, n) for r, n in zip(rows, numbers, strict=True) if n in kept]
+        rows, numbers = [row for row, _ in pairs], [number for _, number in pairs]
     truth = [row[label_column] for row in rows]
-    splits = split_by_group([numbers[key] for key in keys], truth, shares=SHARES, seed=seed)
+    splits = split_by_group(numbers, truth, shares=SHARES, seed=seed)
     examples = [
-        Example(number, row[text_column], label, split, numbers[key])
-        for number, (row, label, split, key) in enumerate(
-            zip(rows, truth, splits, keys, strict=True)
+        Example(place, row[text_column], label, split, number)
+        for place, (row, label, split, number) in enumerate(
+            zip(rows, truth, splits, numbers, strict=True)
         )
     ]
     return examples, [LabelInfo(value, value) for value in sorted(set(truth))]

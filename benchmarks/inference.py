@@ -1,14 +1,20 @@
-"""Prediction speed: ours against a plain transformers loop, for a fine-tuned model and a probe.
+"""Prediction speed: ours against transformers' own pipeline, for a fine-tuned model and a probe.
 
-    python -m benchmarks.inference DATA.csv [--limit 2000] [--threads 2] [--out FILE]
+    python -m benchmarks.inference DATA.csv [--texts OTHER.csv] [--limit 2000] [--out FILE]
 
 The arms take turns within one run: ours in bfloat16 and float32 (like lengths together,
-identical texts once), a cold and a warm embedding cache, and the notebook's way (batches of 64,
-every tweet padded to 64, float32). Prints one JSON object, with how far bfloat16 moves a
-probability. The head is trained for one epoch on a part of the data first.
+identical texts once), a cold and a warm embedding cache, transformers' text-classification
+pipeline as it comes and with batch_size=64, and the notebook's way (batches of 64, every tweet
+padded to 64, float32). Prints one JSON object, with how far bfloat16 moves a probability and how
+many labels it changes. The head is trained for one epoch on a part of the data first.
+
+--texts: predict the tweets of this file instead of the labelled ones. --agreement N: compare the
+labels of bfloat16 and float32 on N texts; the arms work on --limit of them.
 """
 
 import argparse
+import csv
+import itertools
 import json
 import tempfile
 from collections.abc import Callable
@@ -17,14 +23,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import pipeline
 
 from benchmarks.corpus import read_examples
 from benchmarks.turns import Arm, Turns
 from trainer.artifacts import publish
-from trainer.config import TrainConfig
+from trainer.base_model import BaseModel, find_base_model
+from trainer.config import BUNDLED_BASE_MODEL, TrainConfig
 from trainer.data import of_split
+from trainer.families import FAMILIES, load_tokenizer
 from trainer.precision import gains_from_bf16
 from trainer.predict import Classifier, load_classifier
+from trainer.quiet import quiet_transformers
 from trainer.train import train
 
 TRAINED_ON = 800
@@ -77,6 +87,40 @@ def padded(classifier: Classifier, texts: list[str]) -> Callable[[Arm], Array]:
     return work
 
 
+def piped(
+    base: BaseModel, texts: list[str], labels: int, **settings: Any
+) -> Callable[[Arm], list[Any]]:
+    """transformers.pipeline on a classifier of the same size, in float32."""
+
+    def work(arm: Arm) -> list[Any]:
+        with quiet_transformers():
+            model = FAMILIES["bert"].classifier.from_pretrained(
+                base.directory, num_labels=labels, dtype=torch.float32
+            )
+            classify = pipeline(
+                "text-classification",
+                model=model,
+                tokenizer=load_tokenizer(base.directory, base.config),
+                **settings,
+            )
+        found = []
+        arm.start_clock()
+        for answer in classify((text for text in texts), truncation=True):
+            found.append(answer)
+            arm.step(1)
+        arm.stop_clock()
+        return found
+
+    return work
+
+
+def read_texts(path: Path, column: str, limit: int) -> list[str]:
+    """The first texts of a file that are not blank."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        found = (row[column] for row in csv.DictReader(stream) if row[column].strip())
+        return list(itertools.islice(found, limit))
+
+
 def settings() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -86,6 +130,8 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--text-column", default="message")
     parser.add_argument("--label-column", default="sentiment")
     parser.add_argument("--limit", type=int, default=2000, help="tweets to predict")
+    parser.add_argument("--texts", type=Path, help="a file of tweets to predict")
+    parser.add_argument("--agreement", type=int, default=0, help="texts to compare labels on")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--turn", type=int, default=256, help="tweets an arm holds the turn for")
     parser.add_argument("--out", type=Path)
@@ -104,6 +150,9 @@ def main() -> None:
         limit=arguments.limit,
     )
     texts = [example.text for example in examples]
+    if arguments.texts:
+        texts = read_texts(arguments.texts, arguments.text_column, arguments.limit)
+    base = find_base_model(BUNDLED_BASE_MODEL)
     small = of_split(examples, "train")[:TRAINED_ON] + of_split(examples, "validation")[:200]
     with tempfile.TemporaryDirectory() as folder:
         root, cache = Path(folder), Path(folder) / "cache"
@@ -122,18 +171,30 @@ def main() -> None:
             Arm("fine_tuned_fp32", by_turns(exact, texts, None)),
             Arm("notebook", padded(exact, texts)),
             Arm("probe_cold", by_turns(probe, texts, cache)),
+            Arm("pipeline", piped(base, texts, len(labels))),
+            Arm("pipeline_64", piped(base, texts, len(labels), batch_size=64)),
         ]
         Turns(arms, tweets=arguments.turn).run()
         warm = Arm("probe_warm", by_turns(probe, texts, cache))
         Turns([warm], tweets=len(texts)).run()
-    moved = np.abs(arms[0].result - arms[1].result)
+        more = texts
+        if arguments.texts and arguments.agreement:
+            more = read_texts(arguments.texts, arguments.text_column, arguments.agreement)
+        fast, slow = quick.probabilities(more), exact.probabilities(more)
+    changed = int((fast.argmax(1) != slow.argmax(1)).sum())
+    rate = arms[0].done / arms[0].wall
     report = {
         "texts": len(texts),
         "distinct_texts": len(set(texts)),
         "threads": torch.get_num_threads(),
         "gains_from_bf16": gains_from_bf16(),
-        "largest_move_by_bf16": float(moved.max()),
-        "labels_changed_by_bf16": int((arms[0].result.argmax(1) != arms[1].result.argmax(1)).sum()),
+        "compared": len(more),
+        "largest_move_by_bf16": float(np.abs(fast - slow).max()),
+        "labels_changed_by_bf16": changed,
+        "agreement": round(1 - changed / len(more), 5),
+        "speedup": {
+            arm.name: round(rate / (arm.done / arm.wall), 2) for arm in arms[1:] if arm.wall
+        },
         "arms": {arm.name: arm.to_json() for arm in [*arms, warm]},
     }
     text = json.dumps(report, indent=1)

@@ -1,10 +1,8 @@
 """A real, tiny BERT with its own tokenizer, and tweets that it can learn within seconds."""
 
-import random
-
 import pytest
 import torch
-from tiny_models import FILLER, WORDS, save_tiny_bert
+from tiny_models import make_examples, save_tiny_bert
 from transformers import (
     RobertaConfig,
     RobertaModel,
@@ -12,7 +10,7 @@ from transformers import (
 )
 
 from trainer.config import TrainConfig
-from trainer.data import Example, LabelInfo
+from trainer.data import LabelInfo
 
 
 @pytest.fixture(scope="session")
@@ -49,19 +47,6 @@ def labels():
         LabelInfo("1", "Pro", "Act now: it is a crisis."),
         LabelInfo("2", "News", "Scientists report a study."),
     ]
-
-
-def make_examples(count: int, seed: int = 0) -> list[Example]:
-    dice = random.Random(seed)
-    values = list(WORDS)
-    examples = []
-    for number in range(count):
-        label = values[number % len(values)]
-        words = dice.choices(FILLER, k=dice.randint(1, 12)) + dice.choices(WORDS[label], k=3)
-        dice.shuffle(words)
-        split = ("train", "train", "train", "validation", "test")[number // 4 % 5]
-        examples.append(Example(number, f"{' '.join(words)} {number}", label, split, number))
-    return examples
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from conftest import make_examples
+from tiny_models import make_examples
 
 from trainer.artifacts import publish
 from trainer.config import TrainConfig

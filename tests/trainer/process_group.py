@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from conftest import make_examples  # noqa: E402
+from tiny_models import make_examples  # noqa: E402
 
 from trainer.callbacks import NullCallbacks  # noqa: E402
 from trainer.config import TrainConfig  # noqa: E402

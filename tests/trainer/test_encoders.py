@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import FILLER, WORDS
 from encoders import SAVERS, save_tiny
+from tiny_models import FILLER, WORDS
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from trainer.architectures import layers_of, width_of

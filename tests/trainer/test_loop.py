@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_examples
 from safetensors.torch import load_file
+from tiny_models import make_examples
 
 from trainer.base_model import find_base_model
 from trainer.batching import pad, training_batches

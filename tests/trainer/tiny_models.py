@@ -1,9 +1,12 @@
 """A real, tiny BERT with its own tokenizer, and the words that it can learn within seconds."""
 
+import random
 from pathlib import Path
 
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer
+
+from trainer.data import Example
 
 WORDS = {
     "-1": ["hoax", "scam", "fake", "lie"],
@@ -33,3 +36,16 @@ def save_tiny_bert(directory: Path) -> Path:
     words = {word: index for index, word in enumerate(vocabulary)}
     BertTokenizer(vocab=words).save_pretrained(directory)
     return directory
+
+
+def make_examples(count: int, seed: int = 0) -> list[Example]:
+    dice = random.Random(seed)
+    values = list(WORDS)
+    examples = []
+    for number in range(count):
+        label = values[number % len(values)]
+        words = dice.choices(FILLER, k=dice.randint(1, 12)) + dice.choices(WORDS[label], k=3)
+        dice.shuffle(words)
+        split = ("train", "train", "train", "validation", "test")[number // 4 % 5]
+        examples.append(Example(number, f"{' '.join(words)} {number}", label, split, number))
+    return examples
