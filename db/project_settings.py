@@ -29,7 +29,7 @@ class ProjectSettings:
     overlap: how many different people answer each tweet.
     propagate: whether an answer counts for the whole duplicate group.
     auto_probe: retrain the probe by itself, each `auto_probe_every` answers.
-    gate: what happens to a candidate that passes the comparison.
+    gate: automatic promotes a candidate that passes the comparison, else asks; ask, never.
     base_model: bundled name, hub name or local directory.
     expertise: annotator id as text -> values of the labels that they know best; tweets that the
     model takes for one of these go to them first.
@@ -49,7 +49,7 @@ class ProjectSettings:
     daily_goal: int = 200
     auto_probe: bool = True
     auto_probe_every: int = 25
-    gate: str = "ask"
+    gate: str = "automatic"
     base_model: str = BUNDLED_MODEL
     expertise: dict[str, list[str]] = field(default_factory=dict)
 

@@ -1,14 +1,17 @@
 """What a run may learn from: gold labels with their texts, splits and groups."""
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from db.schema import AnnotationEvent, DuplicateGroup, Gold, Label, Tweet
+from db.schema import Annotation, AnnotationEvent, Annotator, DuplicateGroup, Gold, Label, Tweet
 
 HUMAN_SOURCES = ("imported", "single", "agreement", "adjudicated", "propagated")
+DECIDERS = ("reviewer", "admin")
 
 
 class GoldRow(NamedTuple):
@@ -48,6 +51,72 @@ def gold_rows(project_id: int, *, session: Session) -> Sequence[GoldRow]:
         .order_by(Tweet.id)
     )
     return [GoldRow(*row) for row in session.execute(query)]
+
+
+def unresolved_rows(project_id: int, *, session: Session) -> Sequence[GoldRow]:
+    """Return training tweets that people answered and that have no gold label yet.
+
+    Where answers differ, the label with the most of them counts; on a tie, the newest answer of
+    a reviewer or admin among the tied labels; without one, the tweet is left out. The latest
+    click alone never decides. Source: "answers".
+    """
+    query = (
+        select(
+            Tweet.id,
+            Tweet.external_id,
+            Tweet.text,
+            Tweet.group_id,
+            Annotation.label,
+            Annotation.event_id,
+            Annotator.role,
+        )
+        .join(Annotation, Annotation.tweet_id == Tweet.id)
+        .join(Annotator, Annotator.id == Annotation.annotator_id)
+        .join(
+            Label,
+            (Label.project_id == Tweet.project_id)
+            & (Label.value == Annotation.label)
+            & Label.active,
+        )
+        .where(
+            Tweet.project_id == project_id,
+            Tweet.split == "train",
+            Annotation.kind == "label",
+            ~exists().where(Gold.tweet_id == Tweet.id),
+        )
+        .order_by(Tweet.id)
+    )
+    found = []
+    for _, several in groupby(session.execute(query), key=lambda row: row.id):
+        answers = list(several)
+        label = _agreed([(row.label, row.event_id, row.role) for row in answers])
+        if label is not None:
+            one = answers[0]
+            texts = (one.id, one.external_id, one.text, label)
+            found.append(GoldRow(*texts, split="train", group=one.group_id, source="answers"))
+    return found
+
+
+def _agreed(answers: Sequence[tuple[str, int, str]]) -> str | None:
+    """Return the label that (label, event, role) answers stand for, None if that is open."""
+    votes = Counter(label for label, _, _ in answers)
+    most = max(votes.values())
+    tied = {label for label, count in votes.items() if count == most}
+    if len(tied) == 1:
+        return tied.pop()
+    deciding = [(event, label) for label, event, role in answers if role in DECIDERS]
+    deciding = [answer for answer in deciding if answer[1] in tied]
+    return max(deciding)[1] if deciding else None
+
+
+def training_rows(
+    project_id: int, *, session: Session, labels_used: str = "gold"
+) -> Sequence[GoldRow]:
+    """Return what a training uses: gold labels and, with "gold_and_single", answers beside."""
+    rows = list(gold_rows(project_id, session=session))
+    if labels_used == "gold_and_single":
+        rows += unresolved_rows(project_id, session=session)
+    return sorted(rows, key=lambda row: row.tweet_id)
 
 
 def gold_counts(project_id: int, *, session: Session) -> dict[str, dict[str, int]]:

@@ -8,16 +8,17 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from db import jobs
-from db.projects import labels_of
+from db.projects import current_model, labels_of
 from db.runs import epochs_of, steps_of
 from db.schema import AuditEntry, Job, ModelVersion, Project, Run
 from db.sessions import writing
 from db.settings import Settings
-from db.training_data import answers_since, gold_counts
+from db.training_data import answers_since, gold_counts, unresolved_rows
 from labeling.errors import NotEnoughLabels
 from labeling.permissions import allow
 from trainer.config import TrainConfig
 from trainer.job import submit
+from trainer.starting import check_start, no_version
 
 TRAIN_MINIMUM = 2
 
@@ -29,6 +30,7 @@ class TrainingOverview:
     counts: {split: {label value: gold labels}}. new_answers: since the newest version was
     trained. since_version: that version's number, None before the first.
     rate: tweets a second of the newest run of each kind, to estimate the time of the next.
+    unresolved: training tweets with answers that agree on a label and are not gold yet.
     problems: reasons why a training cannot start, each with the next step.
     """
 
@@ -36,6 +38,7 @@ class TrainingOverview:
     new_answers: int
     since_version: int | None
     rate: dict[str, float]
+    unresolved: int = 0
     problems: list[str] = field(default_factory=list)
 
     def seconds_estimate(self, config: TrainConfig) -> float | None:
@@ -66,6 +69,7 @@ def overview(project: Project, *, session: Session) -> TrainingOverview:
         new_answers=answers_since(project.id, since, session=session),
         since_version=number,
         rate=_rates(project.id, session=session),
+        unresolved=len(unresolved_rows(project.id, session=session)),
         problems=_problems(project, counts, session=session),
     )
 
@@ -118,13 +122,17 @@ def start_run(
 ) -> int:
     """Put a training in the queue and return its job's number.
 
-    Raises NotEnoughLabels, with the counts, before anything is queued; PermissionRefused.
+    Raises NotEnoughLabels, with the counts, or ConfigError where the version in use is nothing to
+    go on from, before anything is queued; PermissionRefused.
     """
     with writing(engine) as session:
         allow(requested_by, "train", session=session)
-        problems = overview(session.get_one(Project, project_id), session=session).problems
+        project = session.get_one(Project, project_id)
+        problems = overview(project, session=session).problems
         if problems and config.kind != "zero_shot":
             raise NotEnoughLabels(problems[0])
+        if config.start_from == "current":
+            _check_start(project, config, session=session)
         session.add(
             AuditEntry(
                 project_id=project_id,
@@ -136,6 +144,14 @@ def start_run(
         )
     params = {"config": config.to_json()}
     return submit(engine, settings, project_id, "train", params, requested_by=requested_by)
+
+
+def _check_start(project: Project, config: TrainConfig, *, session: Session) -> None:
+    current = current_model(project, session=session)
+    if current is None:
+        raise no_version()
+    values = [label.value for label in labels_of(project, session=session)]
+    check_start(config, current.kind, current.base_model, current.label_map, values)
 
 
 def training_jobs(project_id: int, *, session: Session, limit: int = 10) -> Sequence[Job]:

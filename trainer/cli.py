@@ -33,6 +33,7 @@ from trainer.showing import (
     show_run,
     show_scores,
 )
+from trainer.starting import start_from_json
 from trainer.tables import read_table, write_predictions
 
 if TYPE_CHECKING:
@@ -273,8 +274,11 @@ def reproduce_command(arguments: argparse.Namespace) -> Result:
             raise DataError(f"run {run.id} made no version of {project.name!r}; see `models`")
         config, stored = TrainConfig.from_json(run.config), made[0].metrics
         snapshot, digest = settings.data / run.snapshot["path"], run.snapshot["sha256"]
+        start = start_from_json(run.snapshot.get("start"), settings.data)
     shown = ShownSteps()
-    found = reproduce(snapshot, digest, config, stored, cache=settings.cache, callbacks=shown)
+    found = reproduce(
+        snapshot, digest, config, stored, cache=settings.cache, callbacks=shown, start=start
+    )
     shown.line.end()
     return {"run": arguments.run, **found.to_json()}
 

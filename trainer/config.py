@@ -19,6 +19,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "class_weights": ("none", "root", "balanced"),
     "precision": ("auto", "fp32", "bf16"),
     "ngrams": ("auto", "none", "join"),
+    "labels_used": ("gold", "gold_and_single"),
+    "start_from": ("base", "current"),
+    "split": ("project", "random"),
 }
 RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, 100),
@@ -88,6 +91,9 @@ class TrainConfig:
     probe_l2: float = 0.0  # penalty on a linear probe's weights; 0: chosen on validation
     ngrams: str = "auto"  # join: character n-grams beside the encoder; auto: for probes
     unlabelled_texts: int = 2000  # from which a fine-tuning learns while labels are few
+    labels_used: str = "gold"  # gold_and_single: also answers that are not gold yet
+    start_from: str = "base"  # current: go on from the version in use, if fine-tuned
+    split: str = "project"  # random: the course notebook's, which leaks; to compare only
     seed: int = 0
     threads: int | None = None  # torch threads; None leaves torch's choice
 
@@ -103,6 +109,11 @@ class TrainConfig:
         if not self.mlp_widths or not all(_is_whole(w) and 1 <= w <= 8192 for w in self.mlp_widths):
             raise ConfigError(
                 f"mlp_widths is {self.mlp_widths}; give one or more whole numbers from 1 to 8192"
+            )
+        if self.start_from == "current" and self.kind != "fine_tuned":
+            raise ConfigError(
+                f"start_from is 'current', but a {self.kind} starts anew each time; only "
+                "fine_tuned can go on from the version in use"
             )
         if not isinstance(self.base_model, str) or not self.base_model.strip():
             raise ConfigError(
@@ -153,6 +164,11 @@ def notebook_preset(**changes: Any) -> TrainConfig:
         "seed": 1234,
     }
     return TrainConfig.from_json({**preset, **changes})
+
+
+def notebook_random_preset(**changes: Any) -> TrainConfig:
+    """The notebook's settings on its random split, too: to show what such a split flatters."""
+    return notebook_preset(**{"split": "random", **changes})
 
 
 def _check_number(name: str, value: object, low: float, high: float) -> None:

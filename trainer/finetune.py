@@ -32,6 +32,7 @@ from trainer.network import TextClassifier, build_classifier, reading_of
 from trainer.ngrams import NGRAMS_FILE
 from trainer.precision import device, limit_threads, uses_bf16
 from trainer.predict import Classifier, ClassifierFacts, ready
+from trainer.starting import Start, start_weights, with_start
 from trainer.teaching import Taught, teach
 
 KNOWN_SHARE = 0.1  # of the loss, for labelled tweets among lessons
@@ -84,6 +85,7 @@ def fine_tune(
     cache: Path,
     callbacks: Callbacks,
     texts: Sequence[str] = (),
+    start: Start | None = None,
 ) -> FineTuned:
     """Train encoder and head; resumes from the last complete checkpoint in `work`.
 
@@ -95,7 +97,7 @@ def fine_tune(
     base = find_base_model(config.base_model)
     tokenizer = load_tokenizer(base.directory, base.config)
     limit = longest_allowed(base.config, config.max_length)
-    network = _new_network(base, config, len(label_map))
+    network = _new_network(base, config, len(label_map), start)
     if uses_bf16(config.precision):
         round_to_bf16(network.encoder)
     network.to(device())
@@ -118,11 +120,11 @@ def fine_tune(
 
     lessons = [] if taught is None else taught.texts
     digest = fingerprint(config, base, [*training, *validation], lessons)
-    checkpoints = Checkpoints(work / "checkpoints", digest)
+    checkpoints = Checkpoints(work / "checkpoints", with_start(digest, start))
     fitted = Loop(
         network, data, config, validate=validate, checkpoints=checkpoints, callbacks=callbacks
     ).run()
-    exact = _new_network(base, config, len(label_map)).eval()
+    exact = _new_network(base, config, len(label_map), start).eval()
     exact.load_state_dict(fitted.weights, strict=False)
     quick = copy.deepcopy(exact)  # may be rounded; the exact one is written
     quick.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
@@ -219,11 +221,16 @@ def fingerprint(
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
-def _new_network(base: BaseModel, config: TrainConfig, labels: int) -> TextClassifier:
+def _new_network(
+    base: BaseModel, config: TrainConfig, labels: int, start: Start | None
+) -> TextClassifier:
     attention = "sdpa" if torch.cuda.is_available() else "eager"
     torch.manual_seed(config.seed)  # a pooler that the base model lacks is drawn at random
     encoder = load_encoder(base.directory, base.config, dropout=config.dropout, attention=attention)
-    return build_classifier(encoder, config, labels)
+    network = build_classifier(encoder, config, labels)
+    if start is not None:
+        start_weights(network, start, base_sha256=base.sha256)
+    return network
 
 
 def _facts(base: BaseModel, label_map: list[str], config: TrainConfig) -> ClassifierFacts:

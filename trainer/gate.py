@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from trainer.data import Example
 from trainer.errors import TrainerError
+from trainer.notebook_split import REASON
 
 if TYPE_CHECKING:
     from trainer.train import Trained
+
+
+NO_TEST = "the test split holds no gold label by people or files, so nothing can be compared"
+SEEN_BY_CURRENT = "the version in use has learned from test tweets, so no comparison is fair"
 
 
 @dataclass(frozen=True)
@@ -25,23 +30,30 @@ class InUse:
 def against_current(
     trained: "Trained", examples: Sequence[Example], in_use: InUse | None, *, cache: Path
 ) -> dict[str, Any] | None:
-    """Compare as JSON, or None where there is nothing to compare with or no test label.
+    """Compare as JSON, or None where no version is in use.
 
-    A version in use that cannot be loaded is a reason to ask a person, not an error.
+    Whatever makes a comparison impossible (no test label, another label set, a version in use
+    that cannot be loaded) is a reason to ask a person, not an error.
     """
     from trainer.compare import compare
     from trainer.predict import load_classifier
 
-    answers = trained.predictions.get("test")
-    if in_use is None or answers is None:
+    if trained.config.split == "random":
+        return {"version": in_use.number if in_use else None, "passes": False, "reasons": [REASON]}
+    if in_use is None:
         return None
     facts: dict[str, Any] = {"version": in_use.number, "kind": in_use.kind}
+    answers = trained.predictions.get("test")
+    if answers is None:
+        return {**facts, "passes": False, "reasons": [NO_TEST]}
     by_id = {example.tweet_id: example for example in examples}
     items = [by_id[tweet_id] for tweet_id in answers.tweet_ids]
     try:
         before = load_classifier(in_use.directory, manifest_sha256=in_use.manifest_sha256)
         if list(before.label_map) != list(trained.label_map):
             return {**facts, "passes": False, "reasons": ["the label set has changed"]}
+        if before.facts.config.get("split") == "random":
+            return {**facts, "passes": False, "reasons": [SEEN_BY_CURRENT]}
         old = before.probabilities([item.text for item in items], cache=cache)
     except TrainerError as error:
         return {**facts, "passes": False, "reasons": [str(error)]}
@@ -60,8 +72,8 @@ def takes_over(rule: str, comparison: dict[str, Any] | None, *, unasked: bool) -
     """Tell whether a finished training becomes current by itself.
 
     unasked: a probe that the app trained on its own. Otherwise the project's rule decides:
-    "automatic" lets a candidate pass that is surely no worse on any label, "ask" and "never"
-    leave it to people.
+    "automatic" (the default) promotes a candidate whose comparison passes, and asks where it does
+    not, or where there is nothing to compare with; "ask" and "never" leave it to people.
     """
     if unasked:
         return may_take_over(comparison)
@@ -76,5 +88,7 @@ def may_take_over(comparison: dict[str, Any] | None) -> bool:
     """
     if comparison is None or comparison.get("kind") == "zero_shot":
         return True
+    if comparison.get("version") is None:
+        return False
     interval = comparison.get("difference", {}).get("interval")
     return comparison.get("kind") == "probe" and (interval is None or interval[1] >= 0)

@@ -7,6 +7,7 @@ so the web server may use it.
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from db.projects import current_model, labels_of, settings_of
 from db.schema import ModelVersion, Project
 from db.sessions import reading, writing
 from db.settings import Settings
-from db.training_data import gold_rows, sample_texts
+from db.training_data import GoldRow, sample_texts, training_rows
 from trainer import engines
 from trainer.config import TrainConfig
 from trainer.curve import CurveRecorder
@@ -45,8 +46,10 @@ from trainer.snapshots import (
     write_snapshot,
     write_texts,
 )
+from trainer.starting import Start, check_start, no_version, start_from_json
 
 if TYPE_CHECKING:
+    from trainer.metrics import Metrics
     from trainer.train import Trained
 
 WRITE_CHUNK = 2000
@@ -200,11 +203,10 @@ def train_handler(context: JobContext) -> dict[str, Any]:
     params: config (TrainConfig's JSON); then: "promote" for a probe that the app trains by itself.
     """
     from trainer.artifacts import publish
-    from trainer.baselines import baselines
     from trainer.train import train
 
     config = TrainConfig.from_json(context.params["config"])
-    run_id, examples, labels = _open_run(context, config)
+    run_id, examples, labels, start = _open_run(context, config)
     _remove_leftovers(context)
     if (made := _version_of(context, run_id)) is not None:
         return _take_up(context, made)
@@ -218,6 +220,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
             cache=context.settings.cache,
             callbacks=_recorder(context, run_id),
             texts=_unlabelled_texts(context, config, work / UNLABELLED),
+            start=start,
         )
     except Exception as error:
         with writing(context.engine) as session:
@@ -229,7 +232,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
     )
     comparison = against_current(trained, examples, _in_use(context), cache=context.settings.cache)
     metrics = {split: scores.to_json() for split, scores in trained.metrics.items()}
-    yardsticks = {} if _unasked(context) else baselines(examples, trained.label_map)
+    yardsticks = _yardsticks(context, trained, examples)
     facts = {
         "manifest_sha256": published.manifest_sha256,
         "directory": str(published.directory.relative_to(context.settings.data)),
@@ -313,6 +316,17 @@ def _unlabelled_texts(context: JobContext, config: TrainConfig, path: Path) -> S
     return read_texts(path)
 
 
+def _yardsticks(
+    context: JobContext, trained: "Trained", examples: list[Example]
+) -> dict[str, "Metrics"]:
+    """Measure what any classifier must beat; on the project's own splits only."""
+    from trainer.baselines import baselines
+
+    if _unasked(context) or trained.config.split == "random":
+        return {}
+    return baselines(examples, trained.label_map)
+
+
 def _unasked(context: JobContext) -> bool:
     """Tell whether the app itself asked for this training, to keep its probe up to date."""
     return context.params.get("then") == "promote"
@@ -358,7 +372,7 @@ def _recorder(context: JobContext, run_id: int) -> CurveRecorder:
 
 def _open_run(
     context: JobContext, config: TrainConfig
-) -> tuple[int, list[Example], list[LabelInfo]]:
+) -> tuple[int, list[Example], list[LabelInfo], Start | None]:
     """Open the job's run; a resumed one trains on the snapshot taken when it first started."""
     with writing(context.engine) as session:
         facts = {
@@ -371,25 +385,50 @@ def _open_run(
         run, resumed = runs.open_run(
             context.project_id, context.job_id, session=session, facts=facts
         )
-        run_id = run.id
+        run_id, path = run.id, context.settings.runs / str(run.id) / SNAPSHOT
         project = session.get_one(Project, context.project_id)
         labels = [
             LabelInfo(label.value, label.name, label.description)
             for label in labels_of(project, session=session)
         ]
-        rows = [] if resumed else gold_rows(context.project_id, session=session)
-    path = context.settings.runs / str(run_id) / SNAPSHOT
-    if not path.exists():
-        if resumed:
-            with reading(context.engine) as session:
-                rows = gold_rows(context.project_id, session=session)
+        rows: Sequence[GoldRow] = []
+        start = None
+        taken = resumed and "sha256" in run.snapshot and path.exists()
+        if not taken:
+            use = config.labels_used
+            rows = training_rows(context.project_id, session=session, labels_used=use)
+            start = _start_of(config, current_model(project, session=session), labels)
+    if not taken:
         digest = write_snapshot(path, [Example(**row._asdict()) for row in rows], labels)
         with writing(context.engine) as session:
             runs.get_run(run_id, session=session).snapshot = {
                 "path": str(path.relative_to(context.settings.data)),
                 "sha256": digest,
+                "labels_used": config.labels_used,
+                "sources": dict(Counter(row.source for row in rows)),
+                "start": start.to_json() if start else None,
             }
-    return run_id, *read_snapshot(path)
+    return run_id, *read_snapshot(path), _stored_start(context, run_id)
+
+
+def _start_of(
+    config: TrainConfig, current: ModelVersion | None, labels: list[LabelInfo]
+) -> Start | None:
+    """Return the version that a new run goes on from, None for the base model."""
+    if config.start_from == "base":
+        return None
+    if current is None:
+        raise no_version()
+    values = [label.value for label in labels]
+    check_start(config, current.kind, current.base_model, current.label_map, values)
+    return Start(current.number, Path(current.directory), current.manifest_sha256)
+
+
+def _stored_start(context: JobContext, run_id: int) -> Start | None:
+    """Return what the run went on from when it first started; it is not looked up again."""
+    with reading(context.engine) as session:
+        stored = runs.get_run(run_id, session=session).snapshot.get("start")
+    return start_from_json(stored, context.settings.data)
 
 
 def _in_use(context: JobContext) -> InUse | None:

@@ -11,6 +11,7 @@ from trainer.config import TrainConfig
 from trainer.errors import DataError
 from trainer.files import file_sha256
 from trainer.snapshots import UNLABELLED, read_snapshot, read_texts
+from trainer.starting import Start
 
 HEADLINES = ("n", "accuracy", "macro_f1", "weighted_f1", "log_loss")
 TOLERANCE = 1e-9
@@ -57,6 +58,7 @@ def reproduce(
     *,
     cache: Path,
     callbacks: Callbacks,
+    start: Start | None = None,
 ) -> Reproduction:
     """Train `config` again on the snapshot and compare with the `stored` metrics of its splits.
 
@@ -80,6 +82,7 @@ def reproduce(
             cache=cache,
             callbacks=callbacks,
             texts=texts,
+            start=start,
         )
     again = {split: scores.to_json() for split, scores in trained.metrics.items()}
     return Reproduction(

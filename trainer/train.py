@@ -23,7 +23,9 @@ from trainer.durable import write_json
 from trainer.finetune import FineTuned, fine_tune
 from trainer.frozen import Frozen, train_probe, train_zero_shot
 from trainer.metrics import Metrics, evaluate
+from trainer.notebook_split import method, split_like_the_notebook
 from trainer.predict import Classifier, facts_to_json
+from trainer.starting import Start
 
 JUDGED = ("validation", "test")
 SPLIT_METHOD = "drawn per duplicate group, stratified by label"
@@ -74,17 +76,23 @@ def train(
     callbacks: Callbacks | None = None,
     split_method: str = SPLIT_METHOD,
     texts: Sequence[str] = (),
+    start: Start | None = None,
 ) -> Trained:
     """Train on the train split, choose and calibrate on validation, report on test.
 
     work: checkpoints of this training; it is resumed from the last complete one there.
     cache: embeddings of frozen encoders. texts: unlabelled tweets of the project, none of them of
     a duplicate group that is judged: a zero_shot classifier is measured on them, a fine-tuned one
-    learns from them while labels are few. Raises TooFewLabelsError, DataError, ConfigError,
+    learns from them while labels are few. start: the version to go on from, where
+    config.start_from is "current". Raises TooFewLabelsError, DataError, ConfigError,
     BaseModelError, ArtifactError; Cancelled when stopped before there is anything to keep.
     """
     started = time.monotonic()
-    learned = _learn(examples, labels, config, work, cache, callbacks or NullCallbacks(), texts)
+    if config.split == "random":
+        examples = split_like_the_notebook(examples, seed=config.seed)
+        split_method = method(config.seed)
+    watch = callbacks or NullCallbacks()
+    learned = _learn(examples, labels, config, work, cache, watch, texts, start)
     classifier, label_map = learned.classifier, learned.classifier.label_map
     texts_of = {split: [e.text for e in of_split(examples, split)] for split in JUDGED}
     logits = {
@@ -129,6 +137,7 @@ def _learn(
     cache: Path,
     callbacks: Callbacks,
     texts: Sequence[str],
+    start: Start | None,
 ) -> FineTuned | Frozen:
     if config.kind == "zero_shot":
         check_labels(examples, labels)
@@ -140,7 +149,14 @@ def _learn(
     if config.kind == "probe":
         return train_probe(examples, label_map, config, cache=cache, callbacks=callbacks)
     return fine_tune(
-        examples, label_map, config, work=work, cache=cache, callbacks=callbacks, texts=texts
+        examples,
+        label_map,
+        config,
+        work=work,
+        cache=cache,
+        callbacks=callbacks,
+        texts=texts,
+        start=start,
     )
 
 

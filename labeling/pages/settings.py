@@ -45,9 +45,9 @@ SWITCHES = {
     "hide_names": "Hide from reviewers who said what until they have decided",
 }
 PROMOTIONS = {
-    "automatic": "is promoted by itself",
-    "ask": "waits for a decision",
-    "never": "is never promoted by itself",
+    "automatic": "Promote if better and no label worse, else ask",
+    "ask": "Always ask",
+    "never": "Never by itself",
 }
 PARTS = ["Labels", "Guidelines", "People", "Defaults", "Log"]
 
@@ -230,10 +230,12 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
         for name, (words, low, high, hint) in COUNTS.items():
             found[name] = int(st.number_input(words, low, high, values[name], help=hint))
         found["gate"] = st.selectbox(
-            "A candidate that passes the comparison",
+            "When a training ends",
             GATES,
             GATES.index(stored.gate),
             format_func=lambda name: PROMOTIONS[name],
+            help="Better: macro-F1 on the test split rises, and no label's recall falls beyond its "
+            "95% interval. Without test labels, or with no version in use, people decide.",
         )
         found["base_model"] = st.text_input("Base model", stored.base_model).strip()
     for name, words in SWITCHES.items():

@@ -48,6 +48,12 @@ def main() -> None:
             column.caption(f"{split}: {counted(sum(of_split.values()), 'gold label')}")
             column.altair_chart(charts.shares(labels, of_split), alt=f"Labels in {split}")
         st.caption("Gold labels of people or imported ones, never predictions.")
+        if overview.unresolved:
+            st.caption(
+                f"{counted(overview.unresolved, 'training tweet')} beside these have answers and "
+                "no gold label yet. Labels used, under All settings, can count them: the label "
+                "with most answers, on a tie the newest of a reviewer or admin, else left out."
+            )
     else:
         st.info("No tweet has a gold label yet.", icon=":material/label:")
     if job is not None:

@@ -35,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path):
     with writing(made.engine) as session:
         project = get_project("climate", session=session)
         chosen = settings_of(project).to_json()
-        project.settings = {**chosen, "base_model": made.base_model}
+        project.settings = {**chosen, "base_model": made.base_model, "gate": "ask"}
     made.command("labeling", "import", str(data / "open.csv"), "--project", "climate", "--json")
     yield made
     made.engine.dispose()
@@ -107,6 +107,24 @@ def test_a_run_trained_again_reaches_the_same_metrics(place: Installation) -> No
     assert "baselines" in version.metrics
     guess = place.command("trainer", "reproduce", "1", "--project", "climate", code=1)
     assert "not trained" in str(guess["message"])
+
+
+def test_a_run_goes_on_from_the_version_in_use_if_that_is_fine_tuned(place: Installation) -> None:
+    begin = ("trainer", "run", "--project", "climate", "--start-from", "current", "--epochs", "1")
+    refused = place.command(*begin, "--json", code=1)
+    assert "is a probe, not fine-tuned" in str(refused["message"])
+    place.command("trainer", "promote", "--project", "climate", "3", "--json")
+    run = place.command(*begin, "--labels-used", "gold_and_single", "--json")
+    with reading(place.engine) as session:
+        stored = session.get_one(Run, run["run"]).snapshot
+        third = session.scalars(select(ModelVersion).where(ModelVersion.number == 3)).one()
+        assert stored["start"]["manifest_sha256"] == third.manifest_sha256
+        assert stored["labels_used"] == "gold_and_single"
+        assert stored["sources"]["imported"] > 0
+    again = place.command("trainer", "reproduce", str(run["run"]), "--project", "climate", "--json")
+    assert again["matches"], again
+    back = place.command("trainer", "promote", "--project", "climate", "2", "--json")
+    place.wait(int(str(back["job"])), "succeeded")
 
 
 def test_the_labels_can_be_asked_whether_splits_leak_and_whether_more_would_help(

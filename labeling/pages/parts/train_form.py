@@ -6,11 +6,36 @@ from typing import Any
 import streamlit as st
 
 from labeling.pages.parts.wording import KINDS
-from trainer.config import CHOICES, RANGES, TrainConfig, notebook_preset
+from trainer.config import (
+    CHOICES,
+    RANGES,
+    TrainConfig,
+    notebook_preset,
+    notebook_random_preset,
+)
 
 PRESETS: dict[str, Callable[[], TrainConfig]] = {
     "Relabel's defaults": TrainConfig,
     "The course notebook's": notebook_preset,
+    "The course notebook's, on its random split": notebook_random_preset,
+}
+
+RANDOM_SPLIT = (
+    "To compare only: a random fifth of the tweets is held back, as in the notebook. Copies of a "
+    "tweet land on both sides, so its score flatters; it gets no test score and is never promoted "
+    "by itself. The project's own splits stay as they are."
+)
+# Choices that are not words by themselves.
+WORDS = {
+    "gold": "gold labels",
+    "gold_and_single": "gold, and answers that are not gold yet",
+    "base": "the base model",
+    "current": "the version in use",
+    "no_embeddings": "all but the embeddings",
+    "last_k": "the top layers",
+    "head": "the head alone",
+    "adamw": "AdamW",
+    "sgd": "SGD",
 }
 
 # name -> (words, help). The order is the order on the page.
@@ -34,6 +59,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "mlp_dropout": ("Dropout of an MLP head", ""),
     },
     "Data and stopping": {
+        "labels_used": ("Labels used", "Which of the training split's labels count"),
+        "start_from": ("Weights to start from", "The version in use only if it is fine-tuned"),
         "class_weights": ("Label weights", "balanced: rare labels weigh more"),
         "label_smoothing": ("Label smoothing", "Share of the target spread over all labels"),
         "early_stopping_patience": ("Patience", "Validations without gain; 0 never stops early"),
@@ -62,7 +89,7 @@ def draw(base_model: str) -> TrainConfig:
         "Epochs", 1, int(RANGES["epochs"][1]), TrainConfig().epochs, key="train_epochs", width=130
     )
     with st.expander("All settings", icon=":material/tune:"):
-        preset = st.selectbox("Start from", list(PRESETS), key="train_preset")
+        preset = st.selectbox("Settings to start from", list(PRESETS), key="train_preset")
         start = PRESETS[preset]()
         model = st.text_input(
             "Base model",
@@ -71,6 +98,10 @@ def draw(base_model: str) -> TrainConfig:
             help="The bundled one, a local directory, or a hub name such as bert-base-uncased",
         )
         chosen = {name: value for title in GROUPS for name, value in _group(title, preset, start)}
+        if start.split == "random":
+            st.caption(RANDOM_SPLIT)
+    if kind != "fine_tuned":
+        chosen["start_from"] = "base"
     epochs_of_preset = start.epochs if epochs == TrainConfig().epochs else epochs
     return TrainConfig.from_json(
         {
@@ -97,7 +128,14 @@ def _group(title: str, preset: str, start: TrainConfig) -> list[tuple[str, Any]]
 def _field(key: str, name: str, words: str, help_text: str, value: Any) -> Any:
     if name in CHOICES:
         options = CHOICES[name]
-        return st.selectbox(words, options, options.index(value), key=key, help=help_text or None)
+        return st.selectbox(
+            words,
+            options,
+            options.index(value),
+            key=key,
+            format_func=lambda option: WORDS.get(option, option),
+            help=help_text or None,
+        )
     low, high = RANGES[name]
     if isinstance(value, int):
         top = min(int(high), 2**31)

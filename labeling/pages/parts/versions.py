@@ -74,7 +74,10 @@ def comparison(version: models.VersionRow, labels: LabelSet) -> None:
     if not compared:
         return
     against = compared.get("version")
-    st.markdown(f"**Against version {against}, on the test split**")
+    if against is None:
+        st.markdown("**It waits for a decision**")
+    else:
+        st.markdown(f"**Against version {against}, on the test split**")
     for reason in compared.get("reasons", []):
         st.text(f"· {reason}")
     fixed, broken = list(compared.get("fixed", [])), list(compared.get("broken", []))
@@ -158,7 +161,9 @@ def table(rows: Sequence[models.VersionRow]) -> pd.DataFrame:
     def cell(metrics: dict[str, Any] | None) -> str:
         if not metrics:
             return "–"
-        return f"{score(metrics['macro_f1'])} ({interval(metrics['intervals'].get('macro_f1'))})"
+        leaks = ", random split" if "leak" in str(metrics.get("split_method")) else ""
+        bounds = interval(metrics["intervals"].get("macro_f1"))
+        return f"{score(metrics['macro_f1'])} ({bounds}){leaks}"
 
     return pd.DataFrame(
         [
