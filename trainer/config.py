@@ -110,11 +110,6 @@ class TrainConfig:
             raise ConfigError(
                 f"mlp_widths is {self.mlp_widths}; give one or more whole numbers from 1 to 8192"
             )
-        if self.start_from == "current" and self.kind != "fine_tuned":
-            raise ConfigError(
-                f"start_from is 'current', but a {self.kind} starts anew each time; only "
-                "fine_tuned can go on from the version in use"
-            )
         if not isinstance(self.base_model, str) or not self.base_model.strip():
             raise ConfigError(
                 f"base_model is {self.base_model!r}; give {BUNDLED_BASE_MODEL}, "

@@ -51,6 +51,10 @@ def check_start(
 
     kind, base_model, current_labels: of the version in use. Raises ConfigError.
     """
+    if config.kind != "fine_tuned":
+        raise ConfigError(
+            f"a {config.kind} starts anew each time; only fine_tuned goes on from a version"
+        )
     if kind != "fine_tuned":
         raise ConfigError(f"the version in use is a {kind}, not fine-tuned; {BASE_INSTEAD}")
     if base_model != config.base_model:

@@ -20,6 +20,7 @@ from trainer.callbacks import Callbacks, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.data import Example, LabelInfo, check_labels, check_trainable, label_indices, of_split
 from trainer.durable import write_json
+from trainer.errors import ConfigError
 from trainer.finetune import FineTuned, fine_tune
 from trainer.frozen import Frozen, train_probe, train_zero_shot
 from trainer.metrics import Metrics, evaluate
@@ -143,6 +144,10 @@ def _learn(
         check_labels(examples, labels)
         return train_zero_shot(
             examples, labels, config, texts=texts, cache=cache, callbacks=callbacks
+        )
+    if (config.start_from == "current") != (start is not None):
+        raise ConfigError(
+            "start_from says where to start: 'current' goes with `start`, 'base' without"
         )
     check_trainable(examples, labels)
     label_map = [label.value for label in labels]

@@ -77,6 +77,9 @@ def test_a_version_of_another_kind_base_or_label_set_is_refused(kind, base, know
     check_start(config, "fine_tuned", "b", ["0", "1"], ["0", "1"])
 
 
-def test_a_probe_cannot_go_on_from_a_version():
+def test_a_probe_cannot_go_on_from_a_version(quick, examples, labels, tmp_path):
+    probe = replace(quick, kind="probe", start_from="current")
     with pytest.raises(ConfigError, match="starts anew"):
-        TrainConfig(kind="probe", start_from="current")
+        check_start(probe, "fine_tuned", "b", ["0", "1"], ["0", "1"])
+    with pytest.raises(ConfigError, match="goes with"):
+        train(examples, labels, probe, work=tmp_path / "w", cache=tmp_path / "c")
