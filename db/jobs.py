@@ -22,7 +22,7 @@ from db.types import now
 LEASE = timedelta(seconds=30)
 LAUNCH_LEASE = timedelta(seconds=90)
 HEARTBEAT_SECONDS = 5.0
-HEAVY_KINDS = ("train", "prelabel")
+HEAVY_KINDS = ("train", "prelabel", "leakage", "curve")
 ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 
 

@@ -18,7 +18,14 @@ from labeling.permissions import allow
 from trainer.job import start_due, submit
 
 # The action that a kind of job takes.
-ACTION = {"import": "import", "export": "export", "train": "train", "prelabel": "prelabel"}
+ACTION = {
+    "import": "import",
+    "export": "export",
+    "train": "train",
+    "prelabel": "prelabel",
+    "leakage": "train",
+    "curve": "train",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,22 @@ def submit_export(
 ) -> int:
     """Put an export in the queue and return the job's number. Raises PermissionRefused."""
     return _submit(engine, settings, project_id, "export", asdict(choice), annotator_id)
+
+
+def submit_study(
+    engine: Engine,
+    settings: Settings,
+    project_id: int,
+    kind: str,
+    params: Mapping[str, Any],
+    *,
+    annotator_id: int | None,
+) -> int:
+    """Put a question to the labels in the queue and return the job's number.
+
+    kind: leakage or curve; params: see trainer.study_jobs. Raises PermissionRefused.
+    """
+    return _submit(engine, settings, project_id, kind, params, annotator_id)
 
 
 def cancel(job_id: int, *, engine: Engine, annotator_id: int | None) -> None:

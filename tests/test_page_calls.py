@@ -104,6 +104,7 @@ NAMING = {
     "promote",
     "submit_import",
     "submit_export",
+    "submit_study",
     "cancel",
     "resume",
     "exported_file",

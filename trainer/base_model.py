@@ -4,7 +4,6 @@ import hashlib
 import importlib
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from trainer.config import BUNDLED_BASE_MODEL
 from trainer.errors import BaseModelError
 from trainer.files import file_sha256
+from trainer.hub import HUB_NAME
 from trainer.model_files import FILES, WEIGHTS, check_directory, one_line
 from trainer.quiet import quiet_transformers
 
@@ -21,7 +21,6 @@ BUNDLED_SHA256 = {
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def find_base_model(name: str) -> BaseModel:
         return _checked(name, _bundled_directory(), pinned=BUNDLED_SHA256)
     if Path(name).is_dir():
         return _checked(name, Path(name).resolve())
-    if name.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(name):
+    if name.startswith((".", "/", "~")) or not HUB_NAME.fullmatch(name):
         raise BaseModelError(
             f"base model {name!r} is neither a directory here nor a hub name; "
             f"use {BUNDLED_BASE_MODEL}, an existing directory, or a name like bert-base-uncased"

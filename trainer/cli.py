@@ -99,7 +99,7 @@ def models(arguments: argparse.Namespace) -> Result:
                 "run": version.run_id,
                 "temperature": version.temperature,
                 "created_at": version.created_at.isoformat(),
-                "metrics": version.metrics,
+                "metrics": {k: v for k, v in version.metrics.items() if k != "mistakes"},
             }
             for version in list_models(project, session=session)
         ]

@@ -12,6 +12,8 @@ from typing import Any
 from trainer.errors import Cancelled, TrainerError
 
 log = logging.getLogger("relabel.job")
+_DISK_FULL = ("no space left on device", "database or disk is full")
+_NO_MEMORY = ("can't allocate memory", "cuda out of memory", "cannot allocate memory")
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,38 @@ def ending_of(
         result = work()
     except Cancelled:
         return Ending("cancelled")
-    except MemoryError:
-        log.exception("out of memory")
-        hint = "out of memory; choose a smaller batch size or maximum length"
-        return Ending("failed", error=hint)
-    except OSError as error:
-        log.exception("the system refused")
-        full = f"the disk that holds {data} is full; free some space and resume"
-        refused = f"the system refused: {error}"
-        return Ending("failed", error=full if error.errno == errno.ENOSPC else refused)
-    except for_people as error:
-        log.error("%s", error)
-        return Ending("failed", error=str(error))
-    except Exception:
+    except Exception as error:
+        if (hint := _exhausted(error, data)) is not None:
+            log.exception("memory or disk is exhausted")
+            return Ending("failed", error=hint)
+        if isinstance(error, for_people):
+            log.error("%s", error)
+            return Ending("failed", error=str(error))
+        if isinstance(error, OSError):
+            log.exception("the system refused")
+            return Ending("failed", error=f"the system refused: {error}")
         log.exception("unexpected")
         return Ending("failed", error=f"unexpected error; the details are in {log_name}")
     return Ending("cancelled" if result.get("cancelled") else "succeeded", result)
+
+
+def _exhausted(error: BaseException, data: Path) -> str | None:
+    """Return what to do when memory or disk ran out, None when neither did.
+
+    torch, safetensors and the store each say it in a type of their own, so the words count, also
+    those of the error that another one was raised from.
+    """
+    told: BaseException | None = error
+    while told is not None:
+        text, name = str(told).lower(), type(told).__name__
+        full = isinstance(told, OSError) and told.errno == errno.ENOSPC
+        if full or any(words in text for words in _DISK_FULL):
+            return f"the disk that holds {data} is full; free some space and resume"
+        short = isinstance(told, MemoryError) or name == "OutOfMemoryError"
+        if short or any(words in text for words in _NO_MEMORY):
+            return "out of memory; choose a smaller batch size or maximum length"
+        told = told.__cause__
+    return None
 
 
 def stop_on_signals(stop: threading.Event) -> list[int]:

@@ -25,7 +25,7 @@ from db.projects import current_model, labels_of, settings_of
 from db.schema import ModelVersion, Project
 from db.sessions import reading, writing
 from db.settings import Settings
-from db.training_data import GoldRow, sample_texts, training_rows
+from db.training_data import GoldRow, gold_rows, sample_texts, training_rows
 from trainer import engines
 from trainer.config import TrainConfig
 from trainer.curve import CurveRecorder
@@ -58,6 +58,8 @@ TEXTS_TO_MEASURE = 1000  # more do not move zero-shot's measures
 MODULES = {
     "train": "trainer.job",
     "prelabel": "trainer.job",
+    "leakage": "trainer.job",
+    "curve": "trainer.job",
     "import": "labeling.job",
     "export": "labeling.job",
     "order": "labeling.job",
@@ -203,6 +205,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
     params: config (TrainConfig's JSON); then: "promote" for a probe that the app trains by itself.
     """
     from trainer.artifacts import publish
+    from trainer.mistakes import mistakes
     from trainer.train import train
 
     config = TrainConfig.from_json(context.params["config"])
@@ -239,6 +242,7 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         "metrics": {
             **metrics,
             "baselines": {name: scores.to_json() for name, scores in yardsticks.items()},
+            "mistakes": mistakes(trained.predictions, examples, trained.label_map),
         },
         "comparison": comparison,
     }
@@ -484,7 +488,44 @@ def _prelabel(context: JobContext, version_id: int) -> dict[str, Any]:
     return speed.to_json()
 
 
-HANDLERS: dict[str, Handler] = {"train": train_handler, "prelabel": prelabel_handler}
+def leakage_handler(context: JobContext) -> dict[str, Any]:
+    """Show how much a random split would flatter. params: see study_jobs.leakage."""
+    from trainer.study_jobs import leakage
+
+    return _studied(context, leakage)
+
+
+def curve_handler(context: JobContext) -> dict[str, Any]:
+    """Measure the learning curve. params: see study_jobs.curve."""
+    from trainer.study_jobs import curve
+
+    return _studied(context, curve)
+
+
+def _studied(context: JobContext, study: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    with reading(context.engine) as session:
+        project = session.get_one(Project, context.project_id)
+        examples = [Example(**row._asdict()) for row in gold_rows(project.id, session=session)]
+        values = [label.value for label in labels_of(project, session=session)]
+        config = TrainConfig(kind="probe", base_model=settings_of(project).base_model)
+    context.progress(0, 0, "reading the tweets")
+    return study(
+        context.params,
+        examples,
+        values,
+        config,
+        cache=context.settings.cache,
+        progress=context.progress,
+        should_stop=context.should_stop,
+    )
+
+
+HANDLERS: dict[str, Handler] = {
+    "train": train_handler,
+    "prelabel": prelabel_handler,
+    "leakage": leakage_handler,
+    "curve": curve_handler,
+}
 
 
 def main(arguments: list[str], handlers: Mapping[str, Handler] = HANDLERS) -> int:

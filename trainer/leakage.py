@@ -5,7 +5,7 @@ scores by having seen the answer (Mu et al. 2024, arXiv 2410.03545, find this in
 social-media data sets).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ def measure_leakage(
     shares: SplitShares | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     callbacks: Callbacks | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Leakage:
     """Train the probe on splits by group and on random splits of all labelled tweets.
 
@@ -86,6 +87,8 @@ def measure_leakage(
                 splits = split_at_random(len(groups), shares=shares, seed=seed)
             chosen = np.asarray(splits)
             scores.append(_score(data, chosen, label_map, config))
+            if on_progress is not None:
+                on_progress(len(kinds) * len(seeds) + len(scores), 2 * len(seeds))
             test = data.groups[chosen == "test"]
             seen.append(float(np.isin(test, data.groups[chosen == "train"]).mean()))
             straddling += len(straddling_groups(groups, splits))

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from labeling import ordering, prelabel
-from labeling.pages.parts import context, errors, focusing, identity, resources
+from labeling.pages.parts import context, errors, focusing, identity, mistakes, resources
 from labeling.widget import plain_buttons
 from labeling.widget.annotate import annotate, asked, sent
 from labeling.widget.exchange import (
@@ -48,6 +48,8 @@ def main() -> None:
         with above:
             card(here, exchange)
     below.toggle("Plain buttons instead of the card", key=PLAIN, bind="query-params")
+    with below:
+        mistakes.link(here)
 
 
 def exchange_of(here: context.PageContext) -> Exchange:

@@ -12,13 +12,18 @@ from labeling.pages.parts import (
     context,
     jobs,
     label_set,
+    mistakes,
     notice,
     resources,
+    studies,
     tables,
     versions,
 )
 from labeling.pages.parts.wording import KINDS, counted, moment
 from trainer.metrics import Metrics
+
+STUDIES = "Studies"
+VIEWS = ["Scores", mistakes.ERRORS, STUDIES]
 
 
 def main() -> None:
@@ -48,7 +53,19 @@ def main() -> None:
         hide_index=True,
         column_config=tables.columns(numbers=["n", "n (test)"], moments=["Made"]),
     )
-    _detail(page, known, current, labels)
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        required=True,
+        key=mistakes.VIEW,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if view == STUDIES:
+        studies.draw(page)
+    else:
+        _detail(page, known, current, labels, view=view)
 
 
 def _sentence(known: Sequence[models.VersionRow], current: models.VersionRow | None) -> str:
@@ -67,6 +84,8 @@ def _detail(
     known: Sequence[models.VersionRow],
     current: models.VersionRow | None,
     labels: label_set.LabelSet,
+    *,
+    view: str,
 ) -> None:
     numbers = [row.number for row in known]
     kinds = {row.number: KINDS.get(row.kind, row.kind) for row in known}
@@ -74,13 +93,14 @@ def _detail(
     chosen = row.selectbox(
         "Version",
         numbers,
-        key="models_version",
+        numbers.index(current.number) if view == mistakes.ERRORS and current else 0,
+        key=f"models_version_{view.lower()}",
         # Not its state: a select box keeps showing what was chosen as it read at that time.
         format_func=lambda number: f"Version {number}, {kinds[number]}",
         width=220,
     )
     version = known[numbers.index(chosen)]
-    splits = [name for name in ("validation", "test") if version.metrics.get(name)]
+    splits = [name for name in ("test", "validation") if version.metrics.get(name)]
     if not splits:
         st.info(
             "This version has no score: neither validation nor test held a labelled tweet.",
@@ -93,9 +113,12 @@ def _detail(
         splits,
         default=splits[0],
         required=True,
-        key=f"models_split_{chosen}",
+        key=f"models_split_{view.lower()}_{chosen}",
         help="Validation chose the epoch and the temperature; test only reports.",
     )
+    if view == mistakes.ERRORS:
+        mistakes.draw(page, version, split, labels)
+        return
     versions.numbers(version, current, split)
     versions.promote_button(page, version)
     _charts(Metrics.from_json(version.metrics[split]), labels)

@@ -220,6 +220,9 @@ ATTEMPTS: dict[str, Attempt] = {
         TrainConfig(kind="zero_shot"),
         requested_by=who,
     ),
+    "labeling.work.submit_study": lambda place, who: work.submit_study(
+        place.engine, place.settings, place.project_id, "leakage", {}, annotator_id=who
+    ),
     "labeling.work.cancel": lambda place, who: work.cancel(
         place.job_id, engine=place.engine, annotator_id=who
     ),

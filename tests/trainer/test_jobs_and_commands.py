@@ -139,6 +139,27 @@ def test_the_labels_can_be_asked_whether_splits_leak_and_whether_more_would_help
     assert curve["gain"] is not None
 
 
+def test_both_questions_to_the_labels_run_as_jobs_and_can_be_cancelled(place: Installation) -> None:
+    with reading(place.engine) as session:
+        project_id = get_project("climate", session=session).id
+    leaks = submit(place.engine, place.settings, project_id, "leakage", {"seeds": 2})
+    curve = submit(place.engine, place.settings, project_id, "curve", {"seeds": 2})
+    found = place.wait(leaks, "succeeded", "failed")
+    assert found.state == "succeeded", found.error
+    assert found.result is not None
+    assert found.result["grouped"]["seen"] == 0.0
+    assert found.done == found.total == 4
+    found = place.wait(curve, "succeeded", "failed")
+    assert found.state == "succeeded", found.error
+    assert found.result is not None
+    assert found.result["kind"] == "probe"
+    assert len(found.result["points"]) >= 4
+    slow = submit(place.engine, place.settings, project_id, "curve", {"kind": "fine_tuned"})
+    with writing(place.engine) as session:
+        jobs.request_cancel(slow, session=session)
+    assert place.wait(slow, "cancelled", "succeeded", "failed").state == "cancelled"
+
+
 def test_any_labelled_file_can_be_scored_predicted_and_the_model_taken_away(
     place: Installation, tmp_path: Path
 ) -> None:

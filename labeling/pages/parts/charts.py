@@ -261,3 +261,34 @@ def over_time(days: Sequence[Mapping[str, Any]], labels: LabelSet) -> Any:
         )
         .properties(height=200)
     )
+
+
+def learning_curve(points: Sequence[Mapping[str, Any]], fitted: Sequence[Mapping[str, Any]]) -> Any:
+    """Draw scores at growing numbers of labels, and the law through them with its band.
+
+    points: {"labels", "mean", "low", "high"} over seeds; fitted: {"labels", "value", "low",
+    "high"}, one further right than the last point.
+    """
+    x = alt.X("labels:Q", title="labels", scale=alt.Scale(type="log", nice=False))
+    y = alt.Y("score:Q", title="macro-F1 (validation)", scale=alt.Scale(zero=False))
+    law = pd.DataFrame(
+        [{**row, "score": row["value"]} for row in fitted],
+        columns=["labels", "score", "low", "high"],
+    )
+    seen = pd.DataFrame(
+        [{**row, "score": row["mean"]} for row in points],
+        columns=["labels", "score", "low", "high"],
+    )
+    told = [
+        alt.Tooltip("labels", format=","),
+        *(alt.Tooltip(name, format=".3f") for name in ("score", "low", "high")),
+    ]
+    base = alt.Chart(law).encode(x=x)
+    band = base.mark_area(color=accent(), opacity=0.15, aria=False).encode(y="low:Q", y2="high:Q")
+    line = base.mark_line(color=accent(), strokeWidth=2, aria=False).encode(y=y)
+    measured = alt.Chart(seen).encode(x=x)
+    bars = measured.mark_rule(color=_pick(GREYS), aria=False).encode(y="low:Q", y2="high:Q")
+    dots = measured.mark_point(color=_pick(INK), filled=True, size=55, opacity=1).encode(
+        y=y, tooltip=told
+    )
+    return (band + line + bars + dots).properties(height=260)

@@ -24,8 +24,16 @@ TITLES = {
     "prelabel": "Pre-labelling",
     "train": "Training",
     "export": "Exporting",
+    "leakage": "Comparing the splits",
+    "curve": "Measuring the learning curve",
 }
-UNITS = {"prelabel": "tweet", "train": "step", "export": "row"}
+UNITS = {
+    "prelabel": "tweet",
+    "train": "step",
+    "export": "row",
+    "leakage": "step",
+    "curve": "step",
+}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from typing import Any
 
 import streamlit as st
 
+from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import KINDS
+from trainer import hub
 from trainer.config import (
     CHOICES,
     RANGES,
@@ -97,6 +99,7 @@ def draw(base_model: str) -> TrainConfig:
             key="train_base_model",
             help="The bundled one, a local directory, or a hub name such as bert-base-uncased",
         )
+        _say_what_is_fetched(model.strip())
         chosen = {name: value for title in GROUPS for name, value in _group(title, preset, start)}
         if start.split == "random":
             st.caption(RANDOM_SPLIT)
@@ -111,6 +114,28 @@ def draw(base_model: str) -> TrainConfig:
             "epochs": int(epochs_of_preset),
             "base_model": model.strip(),
         }
+    )
+
+
+@st.cache_data(ttl=600, show_spinner=False)
+def _download(name: str) -> hub.Download | None:
+    return hub.planned_download(name)
+
+
+def _say_what_is_fetched(name: str) -> None:
+    found = _download(name) if name else None
+    if found is None:
+        return
+    if found.here:
+        st.caption(plain(f"{name} was fetched from {found.address} before; nothing is fetched."))
+        return
+    size = f", {found.megabytes:,.0f} MB" if found.megabytes is not None else ""
+    note = "" if found.megabytes is not None else " The hub does not answer just now."
+    st.caption(
+        plain(
+            f"{name} would be fetched from {found.address} when the training starts: "
+            f"{', '.join(found.files)}{size}.{note}"
+        )
     )
 
 

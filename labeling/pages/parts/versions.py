@@ -1,6 +1,6 @@
 """A model version beside the one in use: scores with intervals, what changed, promote."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -10,14 +10,14 @@ from sqlalchemy import select
 from db.schema import Tweet
 from db.sessions import reading
 from labeling import models
-from labeling.pages.parts import errors, notice, resources
+from labeling.pages.parts import errors, notice, resources, tables
 from labeling.pages.parts.context import PageContext
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import KINDS, counted, interval, score
 from trainer.metrics import Metrics
 
-YARDSTICKS = {"tfidf": "TF-IDF with logistic regression", "majority": "the label shares alone"}
+YARDSTICKS = {"tfidf": "TF-IDF with logistic regression", "majority": "Majority label"}
 HEADLINES = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "weighted_f1": "Weighted F1"}
 SHOWN_CHANGES = 50
 
@@ -42,30 +42,48 @@ def numbers(version: models.VersionRow, current: models.VersionRow | None, split
     if not metrics:
         st.caption(f"No labelled tweets in the {split} split, so there is no score on it.")
         return
-    other = current.metrics.get(split) if current and current.number != version.number else None
     for column, (name, words) in zip(st.columns(3), HEADLINES.items(), strict=True):
         with column, st.container(border=True, gap=None):
             st.metric(words, score(metrics.get(name)))
             st.caption(f"95% interval {interval(metrics['intervals'].get(name))}")
-            if other and current:
-                bounds = interval(other["intervals"].get(name))
-                st.caption(f"version {current.number}: {score(other.get(name))} ({bounds})")
+    _beside(version, current, split)
     method = metrics.get("split_method")
     how = f"; split: {method}" if method else ""
     where = f"the {split} split, in {counted(metrics.get('groups') or 0, 'duplicate group')}"
     st.caption(plain(f"On {counted(metrics['n'], 'gold label')} of {where}{how}."))
-    _yardsticks(version, split)
 
 
-def _yardsticks(version: models.VersionRow, split: str) -> None:
-    """Say what any classifier must beat, where the training measured it on this split."""
-    measured = [
-        f"{words} {score(found.get('macro_f1'))} ({interval(found['intervals'].get('macro_f1'))})"
-        for name, words in YARDSTICKS.items()
-        if (found := version.metrics.get("baselines", {}).get(name)) and found["split"] == split
-    ]
-    if measured:
-        st.caption(f"Macro-F1 to beat, on the same tweets: {'; '.join(measured)}.")
+def _beside(version: models.VersionRow, current: models.VersionRow | None, split: str) -> None:
+    """Draw every score beside the version in use and what any classifier must beat."""
+    beside = {f"Version {version.number}": version.metrics[split]}
+    if current and current.number != version.number and current.metrics.get(split):
+        beside[f"Version {current.number}, in use"] = current.metrics[split]
+    for name, words in YARDSTICKS.items():
+        found = version.metrics.get("baselines", {}).get(name)
+        if found and found["split"] == split:
+            beside[words] = found
+    st.dataframe(scores_table(beside), hide_index=True, height=tables.height(len(beside)))
+
+
+def scores_table(beside: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the scores of several classifiers, each headline with its 95% interval."""
+
+    def cell(found: Mapping[str, Any], name: str) -> str:
+        bounds = found["intervals"].get(name)
+        return f"{score(found.get(name))} ({interval(bounds)})" if bounds else score(found[name])
+
+    return pd.DataFrame(
+        [
+            {
+                "Classifier": words,
+                **{title: cell(found, name) for name, title in HEADLINES.items()},
+                "Log loss": score(found.get("log_loss")),
+                "Calibration error": score(found.get("ece")),
+                "Gold labels": found["n"],
+            }
+            for words, found in beside.items()
+        ]
+    )
 
 
 def comparison(version: models.VersionRow, labels: LabelSet) -> None:
