@@ -1,7 +1,7 @@
 """The judged tweets that a version gets wrong, its most confident errors first.
 
 A confident error is either a hard tweet or a wrong label; both are worth a look (Northcutt,
-Jiang and Chuang 2021, "Confident learning").
+Jiang and Chuang 2021, "Confident learning: estimating uncertainty in dataset labels").
 """
 
 from collections.abc import Mapping, Sequence

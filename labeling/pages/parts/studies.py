@@ -120,7 +120,10 @@ def _asking(page: PageContext, kind: str, words: str, params: dict[str, Any]) ->
         if job.open:
             return
     if st.button(
-        plain(words), key=f"study_{kind}", icon=":material/play_arrow:", disabled=not page.may("train")
+        plain(words),
+        key=f"study_{kind}",
+        icon=":material/play_arrow:",
+        disabled=not page.may("train"),
     ):
         with errors.shown():
             page.require("train")
