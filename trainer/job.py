@@ -29,7 +29,7 @@ from db.training_data import GoldRow, gold_rows, sample_texts, training_rows
 from trainer import engines
 from trainer.config import TrainConfig
 from trainer.curve import CurveRecorder
-from trainer.data import Example, LabelInfo
+from trainer.data import SPLITS, Example, LabelInfo
 from trainer.endings import ending_of, stop_on_signals
 from trainer.errors import Cancelled, TrainerError
 from trainer.faults import fault_point
@@ -292,7 +292,7 @@ def _take_up(context: JobContext, version: ModelVersion) -> dict[str, Any]:
         "run": version.run_id,
         "version": version.number,
         "state": "current" if wanted else version.state,
-        "metrics": {name: version.metrics[name] for name in ("validation", "test")},
+        "metrics": {name: found for name, found in version.metrics.items() if name in SPLITS},
         "cancelled": False,
         "predicted": predicted,
         "seconds": seconds,

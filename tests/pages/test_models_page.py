@@ -112,7 +112,12 @@ def test_the_errors_of_the_version_in_use_have_an_address_and_show_what_was_corr
 ) -> None:
     with writing(engine) as session:
         version = projects.get_model(session.get_one(Project, modelled), 2, session=session)
-        query = select(Gold).join(Tweet).where(Tweet.split == "test").limit(2)
+        query = (
+            select(Gold)
+            .join(Tweet, Tweet.id == Gold.tweet_id)
+            .where(Tweet.split == "test")
+            .limit(2)
+        )
         first, second = session.scalars(query).all()
         wrong = [
             {"tweet": gold.tweet_id, "truth": gold.label, "predicted": "2", "confidence": sure}
