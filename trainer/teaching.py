@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.calibration import softmax
-from trainer.callbacks import Callbacks
+from trainer.callbacks import Callbacks, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.data import Example
 from trainer.encoder import Encoder
@@ -43,14 +43,15 @@ def teach(
 ) -> Taught | None:
     """Return the lessons for a network, or None where there are labels enough or no texts.
 
-    texts: unlabelled tweets, none of them of a duplicate group that is judged. Raises Cancelled.
+    texts: unlabelled tweets, none of them of a duplicate group that is judged. Takes a minute at
+    most and is not broken off: a resumed training that is cancelled meanwhile has an epoch to keep.
     """
     chosen = list(dict.fromkeys(texts))[: config.unlabelled_texts]
     if not chosen or len(training) >= ENOUGH * len(label_map):
         return None
     encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
     teacher = fit_joint_probe(
-        encoder, training, label_map, config, cache=cache, callbacks=callbacks
+        encoder, training, label_map, config, cache=cache, callbacks=NullCallbacks()
     )
     vectors = embeddings(
         encoder,
@@ -59,6 +60,5 @@ def teach(
         pooling="mean",
         cache=cache,
         on_progress=callbacks.on_prepare,
-        should_stop=callbacks.should_stop,
     )
     return Taught(chosen, softmax(teacher.logits(vectors, chosen)).astype(np.float32))

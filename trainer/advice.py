@@ -1,0 +1,46 @@
+"""Which kind of training is worth it at so many labels, and on what evidence.
+
+The evidence is a measurement (benchmarks/quality.py, the table in docs/methods.md): macro-F1 on
+texts unseen in training, mean of three seeds, public tweets about climate change.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# labels a class -> macro-F1 of each kind; MANY stands for the whole file (12,400 labels).
+MANY = 3000
+MEASURED: dict[int, dict[str, float]] = {}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The kind to train (TrainConfig.kind), and a sentence that says why."""
+
+    kind: str
+    sentence: str
+
+
+def advise(counts: Mapping[str, int]) -> Advice | None:
+    """Return what to train with so many training labels of each class; None without a label."""
+    if not counts or not sum(counts.values()):
+        return None
+    each = sum(counts.values()) / len(counts)
+    steps = sorted(MEASURED)
+    nearest = steps[max(0, bisect_right(steps, each * 1.4) - 1)]
+    scores = MEASURED[nearest]
+    kind = max(("fine_tuned", "probe"), key=lambda name: scores[name])
+    if scores["fine_tuned"] - scores["probe"] < 0.01:
+        kind = "probe" if nearest < MANY else "fine_tuned"
+    other = "probe" if kind == "fine_tuned" else "fine_tuned"
+    names = {"probe": "a probe", "fine_tuned": "fine-tuning"}
+    where = "on 12,400 labels" if nearest == MANY else f"at {nearest} labels a class"
+    joined = ""
+    if nearest == MANY:
+        joined = f", with n-grams joined {scores['fine_tuned_ngrams']:.2f}"
+    return Advice(
+        kind,
+        f"With some {round(each):,} training labels a class, {names[kind]} is the one to take: "
+        f"{where} of tweets about climate change it reached a macro-F1 of {scores[kind]:.2f}"
+        f"{joined}, {names[other]} {scores[other]:.2f} (docs/methods.md).",
+    )
