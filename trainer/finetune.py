@@ -35,6 +35,7 @@ from trainer.predict import Classifier, ClassifierFacts, ready
 from trainer.starting import Start, start_weights, with_start
 from trainer.teaching import Taught, teach
 
+LABELS_TO_CHOOSE = 5  # validation labels a class from which on they choose the epoch
 KNOWN_SHARE = 0.1  # of the loss, for labelled tweets among lessons
 
 
@@ -183,7 +184,10 @@ def with_lessons(
 def score(
     logits: np.ndarray[Any, Any], examples: Sequence[Example], label_map: Sequence[str]
 ) -> Validation:
-    """Metrics of logits on examples, without intervals; macro-F1 chooses the best epoch."""
+    """Metrics of logits on examples, without intervals; macro-F1 chooses the best epoch.
+
+    With fewer than LABELS_TO_CHOOSE a class a choice would be luck.
+    """
     metrics = evaluate(
         softmax(logits),
         [example.label for example in examples],
@@ -192,7 +196,9 @@ def score(
         split="validation",
         resamples=0,
     )
-    return Validation({**metrics.to_json(), "loss": metrics.log_loss}, metrics.macro_f1)
+    enough = len(examples) >= LABELS_TO_CHOOSE * len(label_map)
+    found = {**metrics.to_json(), "loss": metrics.log_loss}
+    return Validation(found, metrics.macro_f1 if enough else None)
 
 
 def loss_weights(

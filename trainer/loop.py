@@ -44,10 +44,13 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Validation:
-    """One validation: its metrics as JSON (with "loss"), and the score that chooses the best."""
+    """One validation: its metrics as JSON (with "loss"), and the score that chooses the best.
+
+    score: None where there are too few labels to choose by; the last weights are kept then.
+    """
 
     metrics: dict[str, Any]
-    score: float
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -206,8 +209,8 @@ class Loop:
         validation = self.validate()
         fault_point("evaluate")
         before = self.progress
-        # Without validation tweets the last weights are kept.
-        score = float(before.step) if validation is None else validation.score
+        chosen_by = None if validation is None else validation.score
+        score = float(before.step) if chosen_by is None else chosen_by
         better = score > before.best_score
         self.progress = replace(
             before,
