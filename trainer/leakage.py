@@ -74,7 +74,7 @@ def measure_leakage(
     shares, callbacks = shares or SplitShares(), callbacks or NullCallbacks()
     groups = data.groups.tolist()
     labels = [label_map[target] for target in data.targets]
-    kinds = []
+    kinds: list[SplitKind] = []
     callbacks.on_start(2 * len(seeds))
     for method in (METHOD, RANDOM_METHOD):
         scores, seen, straddling = [], [], 0

@@ -28,6 +28,10 @@ def leakage(
 ) -> dict[str, Any]:
     """Compare both kinds of split. params: seeds (how many)."""
     watch = CurveRecorder(progress, lambda _: None, lambda _: None, should_stop)
+
+    def comparing(done: int, total: int) -> None:
+        progress(done, total, "comparing the splits")
+
     found = study_leakage(
         examples,
         label_map,
@@ -35,7 +39,7 @@ def leakage(
         cache=cache,
         seeds=range(int(params.get("seeds", SEEDS))),
         callbacks=watch,
-        on_progress=lambda done, total: progress(done, total, "comparing the splits"),
+        on_progress=comparing,
     )
     return found.to_json()
 
