@@ -36,6 +36,7 @@ WORDS = {
     "no_embeddings": "all but the embeddings",
     "last_k": "the top layers",
     "head": "the head alone",
+    "join": "joined to it",
     "adamw": "AdamW",
     "sgd": "SGD",
 }
@@ -59,10 +60,19 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "head": ("Head", ""),
         "mlp_activation": ("Activation of an MLP head", ""),
         "mlp_dropout": ("Dropout of an MLP head", ""),
+        "ngrams": (
+            "Character n-grams",
+            "Joined to a fine-tuned model they raise its scores; its packaged folder then needs "
+            "load.py for the whole. auto: with a probe only",
+        ),
     },
     "Data and stopping": {
         "labels_used": ("Labels used", "Which of the training split's labels count"),
         "start_from": ("Weights to start from", "The version in use only if it is fine-tuned"),
+        "unlabelled_texts": (
+            "Unlabelled tweets",
+            "From which a fine-tuning learns while labels are few; 0 turns it off",
+        ),
         "class_weights": ("Label weights", "balanced: rare labels weigh more"),
         "label_smoothing": ("Label smoothing", "Share of the target spread over all labels"),
         "early_stopping_patience": ("Patience", "Validations without gain; 0 never stops early"),
