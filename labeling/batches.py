@@ -16,6 +16,7 @@ class ImportReport:
     """What an import did. groups: duplicate groups that it added. rounded_ids: ids of 17 digits
     or more that end in 000, which a spreadsheet may have rounded. alike: texts that share the
     group of another, like text. kept_apart: texts that are also like a group of another split.
+    merged: tweets whose label counts for the one that it was merged into.
     """
 
     rows: int
@@ -27,6 +28,7 @@ class ImportReport:
     batch_id: int
     alike: int = 0
     kept_apart: int = 0
+    merged: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -77,6 +77,11 @@ def _import(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
             f"{report.rounded_ids:,} ids end in 000: a spreadsheet may have rounded them; "
             "compare with the original"
         )
+    if report.merged:
+        say(
+            f"{report.merged:,} tweets carry a merged label; they count for the label that it was "
+            "merged into"
+        )
     return report.to_json()
 
 

@@ -2,8 +2,8 @@
 
 The page asks and goes on at once; it asks again until the answer is there. Only the newest
 question of each page counts: whoever moved on to the next tweet has no use for the last one. The
-process is started by the first question, and ended when nobody has asked for a while, because
-the classifier in it takes some hundred megabytes.
+process is started by the first page that shows suggestions, and ended when nobody has asked for a
+while, because the classifier in it takes some hundred megabytes.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import Any
 
 IDLE_SECONDS = 600.0
 REMEMBERED = 500
+WARMING = "warming up"  # in place of the page that asks
 COMMAND = (sys.executable, "-m", "trainer.explain_worker")
 
 
@@ -69,6 +70,10 @@ class Explainer:
             self._changed.notify_all()
             return None
 
+    def warm_up(self, directory: str, manifest_sha256: str) -> None:
+        """See to it that the model is loaded by the time somebody asks; return at once."""
+        self.ask(WARMING, Question(directory, manifest_sha256, "", ""))
+
     def drop(self, who: str) -> None:
         """Forget what this page waits for; it has moved on."""
         with self._changed:
@@ -95,6 +100,8 @@ class Explainer:
             if known:
                 continue
             found = self._put(question)
+            if not question.text:
+                continue  # it warmed the process up: nothing to remember
             with self._changed:
                 self._known[question] = found
                 while len(self._known) > REMEMBERED:

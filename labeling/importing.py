@@ -5,7 +5,7 @@ the last chunk that was committed; one that is complete adds nothing when it is 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from labeling.columns import (
 from labeling.csv_reading import FileFacts, Records, inspect, open_records
 from labeling.errors import ImportRefused
 from labeling.grouping import text_key
+from labeling.merged import imported_under_merged
 from labeling.permissions import allow
 from labeling.regrouping import index_texts
 from labeling.rejects import first_rejects
@@ -186,9 +187,15 @@ def _plan(
     session: Session,
 ) -> _Plan:
     settings = settings_of(project)
-    # Our own export may carry labels that were retired since; other files may not.
-    active = not is_own_export(facts.header)
-    labels = labels_of(project, session=session, active=active)
+    # Our own export may carry labels that were retired since; other files may not. A merged
+    # label's tweets count for the label that it was merged into, whatever the file.
+    every = is_own_export(facts.header)
+    labels = [
+        label
+        for label in labels_of(project, session=session, active=False)
+        if every or label.active or label.merged_into is not None
+    ]
+    labels.sort(key=lambda label: label.active)  # of two with one name, the one that stands
     check = RowCheck(
         header=facts.header,
         columns=columns,
@@ -223,7 +230,8 @@ def _finish(plan: _Plan, engine: Engine) -> ImportReport:
                 detail={"accepted": batch.accepted, "rejected": batch.rejected},
             )
         )
-        report = report_of(batch)
+        merged = imported_under_merged(batch.id, project.id, session=session)
+        report = replace(report_of(batch), merged=merged)
         first = None if usable else first_rejects(batch.id, session=session, limit=1)[0]
     if first is not None:
         column = f", column {first.column!r}" if first.column else ""

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from db.schema import Label
+from db.schema import Gold, Label, Tweet
 from labeling.asking import Suggestion
 
 
@@ -17,6 +17,30 @@ def merged_labels(project_id: int, *, session: Session) -> dict[str, str]:
         Label.project_id == project_id, Label.merged_into.is_not(None)
     )
     return {value: into for value, into in session.execute(query) if into is not None}
+
+
+def let_count(project_id: int, tweets: Select[int], *, session: Session) -> None:
+    """Let the fresh gold labels of these tweets count for what their labels were merged into."""
+    for value, into in merged_labels(project_id, session=session).items():
+        session.execute(
+            update(Gold)
+            .where(Gold.tweet_id.in_(tweets), Gold.label == value)
+            .values(label=into, merged_from=value)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def imported_under_merged(batch_id: int, project_id: int, *, session: Session) -> int:
+    """Count the tweets that an import brought in under labels that count for another one."""
+    merged = select(Label.value).where(
+        Label.project_id == project_id, Label.merged_into.is_not(None)
+    )
+    return (
+        session.scalar(
+            select(func.count()).where(Tweet.batch_id == batch_id, Tweet.imported_label.in_(merged))
+        )
+        or 0
+    )
 
 
 def under_merged(suggestion: Suggestion, merged: Mapping[str, str]) -> Suggestion:

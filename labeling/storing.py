@@ -12,6 +12,7 @@ from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, TextVaria
 from db.types import now
 from db.upsert import insert_missing
 from labeling.errors import ImportRefused
+from labeling.merged import let_count
 from labeling.placing import KnownGroup, Placed, place, store_places
 from labeling.representing import prefer_whole
 from labeling.resolving import settle_imported
@@ -234,6 +235,7 @@ def _store_tweets(
     ).where(*mine, _TWEETS.c.imported_label.is_not(None))
     into = ["tweet_id", "project_id", "label", "source", "note", "created_at"]
     session.execute(insert(_GOLD).from_select(into, labelled))
+    let_count(project_id, select(_TWEETS.c.id).where(*mine), session=session)
     first = (
         select(func.min(_TWEETS.c.id)).where(_TWEETS.c.group_id == _GROUPS.c.id).scalar_subquery()
     )

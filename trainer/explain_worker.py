@@ -4,7 +4,8 @@
 
 Reads one JSON object a line ({"directory", "manifest_sha256", "text", "label"}) and answers each
 with one line: {"words": [[start, end, weight], …]}, offsets in UTF-16 units as browsers count,
-or {"error": "…"}. Keeps the classifiers that it used last. Ends with its input.
+or {"error": "…"}. An empty text loads the classifier and has no words. Keeps
+the classifiers that it used last. Ends with its input.
 """
 
 import json
@@ -47,6 +48,9 @@ def answer(line: str, shelf: Shelf) -> dict[str, Any]:
         asked = json.loads(line)
         classifier = shelf.take(asked["directory"], asked["manifest_sha256"])
         text = asked["text"]
+        if not text:
+            classifier.probabilities(["warm"])  # the first prediction is slower than others
+            return {"words": []}
         weights = explain(classifier, text, label=asked["label"])
     except TrainerError as error:
         return {"error": str(error)}

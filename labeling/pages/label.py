@@ -20,7 +20,7 @@ from labeling.widget.exchange import (
     to_json,
     turn_to,
 )
-from labeling.widget.questions import reply_to
+from labeling.widget.questions import reply_to, warm_up
 
 CARD = "label_card"
 EXCHANGE = "label_exchange"
@@ -36,7 +36,7 @@ def main() -> None:
     exchange = exchange_of(here)
     # The card stands first, what one sets once below it; yet that is read first.
     above = st.container()
-    below = st.container(horizontal=True, vertical_alignment="center", gap="large")
+    below = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     with below, errors.shown():
         if turn_to(focusing.draw(here.project_id), exchange, engine=resources.engine()):
             see_to_the_order(here, exchange)
@@ -99,6 +99,7 @@ def card(here: context.PageContext, exchange: Exchange) -> None:
         if not filled:
             refill(exchange, engine=engine)
         see_to_the_model(here, exchange)
+        warm_up(exchange, resources.explainer(), engine=engine, data=resources.settings().data)
 
 
 def start_of_day() -> datetime:

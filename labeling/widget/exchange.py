@@ -43,7 +43,7 @@ class Exchange:
     """One page in one browser. server: tells the browser that memory started anew.
 
     replied: to the question that was answered last (labeling.widget.questions). focus: what the
-    person wants to be asked.
+    person wants to be asked. warmed: the model that was loaded to explain its suggestions.
     """
 
     project_id: int
@@ -58,6 +58,7 @@ class Exchange:
     looked_after_at: float = float("-inf")
     replied: dict[str, Any] | None = None
     focus: Focus = ANYTHING
+    warmed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ class Explains(Protocol):
         """Forget what this page waits for."""
         ...
 
+    def warm_up(self, directory: str, manifest_sha256: str) -> None:
+        """See to it that the model is loaded by the time somebody asks; return at once."""
+        ...
+
 
 def reply_to(
     asked: Any, exchange: Exchange, explainer: Explains, *, engine: Engine, data: Path
@@ -57,6 +61,23 @@ def reply_to(
     if reply["state"] != "working":
         exchange.replied = reply
     return reply
+
+
+def warm_up(exchange: Exchange, explainer: Explains, *, engine: Engine, data: Path) -> None:
+    """Have the model loaded whose suggestions this page shows, once a page and model.
+
+    Loading takes seconds, which would else be waited for at the first question.
+    """
+    shown = (item.suggestion.model_version_id for item in exchange.items if item.suggestion)
+    model_id = next((one for one in shown if one is not None), None)
+    if model_id is None or model_id == exchange.warmed:
+        return
+    exchange.warmed = model_id
+    with reading(engine) as session:
+        version = session.get_one(ModelVersion, model_id)
+        folder, manifest = data / version.directory, version.manifest_sha256
+    if folder.is_dir():
+        explainer.warm_up(str(folder), manifest)
 
 
 def _answer(

@@ -208,6 +208,7 @@ export function drawTop(refs, state, word, keeps) {
   const ahead = (counters.goal ?? 0) - doneToday(state);
   refs.goalBox.hidden = !(ahead > 0);
   refs.goal.textContent = Math.max(0, ahead).toLocaleString("en");
+  refs.goalOf.textContent = ahead > 0 ? ` of ${counters.goal.toLocaleString("en")}` : "";
   const agreement = counters.agreement_with_model;
   refs.agreeBox.hidden = agreement === null || agreement === undefined;
   refs.agree.textContent = refs.agreeBox.hidden ? "" : percent(agreement);

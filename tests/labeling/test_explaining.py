@@ -54,6 +54,25 @@ def test_an_answer_is_fetched_once_and_then_remembered(explainer: Explainer) -> 
     assert explainer.ask("other page", question("four")) == found
 
 
+def test_a_model_is_loaded_before_anybody_asks(explainer: Explainer) -> None:
+    explainer.warm_up("models/x", "0" * 64)
+    until(lambda: explainer.ask("page", question("four")))
+    assert [one.text for one in explainer._known] == ["four"]
+
+
+def test_warming_up_predicts_once_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Model:
+        def probabilities(self, texts):
+            seen.append(texts)
+
+    monkeypatch.setattr(explain_worker.Shelf, "take", lambda *_: Model())
+    asked = {"directory": "d", "manifest_sha256": "m", "text": "", "label": ""}
+    assert explain_worker.answer(json.dumps(asked), explain_worker.Shelf()) == {"words": []}
+    assert len(seen) == 1
+
+
 def test_whoever_moved_on_is_not_waited_for(explainer: Explainer, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     explainer.ask("ben", question(f"wait {gate}"))

@@ -1,6 +1,7 @@
 """Labels are merged and parted again without losing what anybody said."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from small_store import Store
@@ -10,6 +11,7 @@ from db.projects import labels_of
 from db.schema import Annotation, AnnotationEvent, AuditEntry, Gold, Tweet
 from labeling.creating import edit_labels
 from labeling.errors import LabelError
+from labeling.importing import import_file
 from labeling.merging import merge_label, unmerge_label
 from labeling.review import adjudicate
 from labeling.templates import NewLabel
@@ -155,3 +157,23 @@ def test_merging_is_logged_and_what_cannot_be_is_refused(store_of: MakeStore) ->
         with pytest.raises(LabelError, match="'-1' was merged into '1'"):
             edit_labels(project, labels, session=session)
     assert store.golds() == {1: ("0", "single")}
+
+
+def test_a_file_with_a_merged_labels_value_counts_for_what_it_was_merged_into(
+    store_of: MakeStore, tmp_path: Path
+) -> None:
+    store = store_of((1,))
+    merge(store, "0", "1")
+    file = tmp_path / "later.csv"
+    file.write_text("sentiment,message,tweetid\n0,ice,91\nl0,rain,92\n1,heat,93\n", "utf-8")
+    report = import_file(file, engine=store.engine, project_name=store.name)
+    assert (report.accepted, report.rejected, report.merged) == (3, 0, 2)
+    with store.read() as (session, *_):
+        found = session.scalars(select(Tweet).where(Tweet.external_id.in_(("91", "92", "93"))))
+        at = {tweet.external_id: (tweet.id, tweet.imported_label) for tweet in found}
+    assert [label for _, label in at.values()] == ["0", "0", "1"]
+    golds = store.golds()
+    assert {golds[number] for number, _ in at.values()} == {("1", "imported")}
+    part(store, "0")
+    golds = store.golds()
+    assert [golds[at[one][0]][0] for one in ("91", "92", "93")] == ["0", "0", "1"]

@@ -7,6 +7,8 @@ def test_an_admin_sees_who_did_what(project: int, open_page: Opener) -> None:
     assert not at.exception
     table = at.dataframe[0].value
     assert "create project" in set(table["Act"])
+    assert "entries." in words(at)
+    assert not table["What"].str.contains("[{}]", regex=True).any()
     at.selectbox(key="settings_log_kind").set_value("import").run()
     assert set(at.dataframe[0].value["Act"]) == {"import"}
 

@@ -16,7 +16,7 @@ from db.sessions import reading, writing
 from labeling.explaining import Explanation, Question
 from labeling.importing import import_file
 from labeling.widget.exchange import Exchange, refill
-from labeling.widget.questions import reply_to
+from labeling.widget.questions import reply_to, warm_up
 
 
 class Slow:
@@ -84,6 +84,29 @@ def test_words_are_weighed_while_the_page_goes_on(engine: Engine, tmp_path: Path
     assert slow.asked[0].directory == "/data/models/made-up"
     put(exchange, engine, None, slow)
     assert slow.dropped == 1
+
+
+def test_a_page_with_suggestions_has_their_model_loaded_once(
+    engine: Engine, tmp_path: Path
+) -> None:
+    exchange = open_page(engine, tmp_path)
+    loaded: list[tuple[str, str]] = []
+
+    class Loads(Slow):
+        def warm_up(self, directory: str, manifest_sha256: str) -> None:
+            loaded.append((directory, manifest_sha256))
+
+    folder = tmp_path / "models" / "made-up"
+    folder.mkdir(parents=True)
+    for _ in range(2):
+        warm_up(exchange, Loads(), engine=engine, data=tmp_path)
+    assert [one[0] for one in loaded] == [str(folder)]
+
+
+def test_a_page_without_suggestions_loads_nothing(engine: Engine, tmp_path: Path) -> None:
+    exchange = open_page(engine, tmp_path, show_suggestions=False)
+    warm_up(exchange, Slow(), engine=engine, data=tmp_path)
+    assert exchange.warmed is None
 
 
 def test_a_blind_tweet_gives_nothing_away(engine: Engine, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The audit log on the settings page: filters, a table, a file."""
 
-import json
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +12,7 @@ from labeling import audit_log, people
 from labeling.pages.parts import resources, tables
 from labeling.pages.parts.context import PageContext
 from labeling.pages.parts.plain import shorten
+from labeling.pages.parts.wording import counted
 
 NOBODY = "the app or the command line"
 
@@ -26,9 +27,9 @@ def draw(page: PageContext) -> None:
         viewer = session.get_one(Annotator, page.annotator_id)
         found = audit_log.entries(wish, viewer, session=session)
     st.text(
-        f"The newest {len(found):,} that fit; the file has all."
+        f"The newest {len(found):,} entries; the file has all."
         if len(found) == audit_log.LIMIT
-        else f"{len(found):,} fit."
+        else f"{counted(len(found), 'entry', 'entries')}."
     )
     st.dataframe(
         pd.DataFrame(
@@ -39,16 +40,14 @@ def draw(page: PageContext) -> None:
                     "Act": one.action,
                     "On": one.subject,
                     "Project": one.project or "",
-                    "What": shorten(json.dumps(one.detail, ensure_ascii=False), 300)
-                    if one.detail
-                    else "",
+                    "What": shorten(in_words(one.detail), 300),
                 }
                 for one in found
             ],
             columns=["Time", "Person", "Act", "On", "Project", "What"],
         ),
         hide_index=True,
-        height=tables.height(12),
+        height=tables.height(len(found), 12),
         column_config=tables.columns(moments=["Time"]),
     )
     st.download_button(
@@ -62,6 +61,21 @@ def draw(page: PageContext) -> None:
     )
 
 
+def in_words(detail: Any) -> str:
+    """Say the facts of an entry in one line, without the brackets of JSON."""
+    if isinstance(detail, dict):
+        return ", ".join(
+            f"{name.replace('_', ' ')} {in_words(value)}"
+            for name, value in detail.items()
+            if value is not None and value != "" and value != [] and value != {}
+        )
+    if isinstance(detail, list):
+        return "; ".join(map(in_words, detail))
+    if isinstance(detail, bool):
+        return "yes" if detail else "no"
+    return " ".join(str(detail).split())
+
+
 def _file(annotator_id: int, wish: audit_log.LogWish) -> str:
     with reading(resources.engine()) as session:
         viewer = session.get_one(Annotator, annotator_id)
@@ -72,7 +86,7 @@ def _wish() -> audit_log.LogWish:
     with reading(resources.engine()) as session:
         kinds = list(audit_log.actions(session=session))
         names = {one.id: one.name for one in people.list_people(session=session)}
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     kind = row.selectbox(
         "Act", kinds, index=None, key="settings_log_kind", placeholder="All", width=220
     )

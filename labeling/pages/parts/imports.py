@@ -36,6 +36,11 @@ def outcome(page: context.PageContext) -> None:
         f"as {counted(result['groups'], 'new duplicate group')}, "
         f"{result['duplicates']:,} already here, {result['rejected']:,} rejected."
     )
+    if result.get("merged"):
+        st.text(
+            f"{counted(result['merged'], 'tweet')} with a merged label "
+            "count for the label that it was merged into."
+        )
     if result.get("rounded_ids"):
         st.warning(
             f"{counted(result['rounded_ids'], 'id')} look as if a spreadsheet had rounded them. "
