@@ -15,11 +15,19 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import select
 
 ROOT = Path(__file__).parent.parent
-sys.path.append(str(ROOT / "tests" / "browser"))
+sys.path.extend([str(ROOT), str(ROOT / "tests" / "browser")])
 
 from app_server import AppServer  # noqa: E402
+
+from db.engine import make_engine  # noqa: E402
+from db.projects import get_or_add_annotator, get_project  # noqa: E402
+from db.schema import Annotation  # noqa: E402
+from db.sessions import writing  # noqa: E402
+from labeling.answering import record  # noqa: E402
+from labeling.asking import Answer  # noqa: E402
 
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
 PAGES = ("label", "review", "data", "train", "models", "insights", "export", "settings")
@@ -70,6 +78,24 @@ def label_some(page: Page) -> None:
         page.wait_for_timeout(1500)
         page.keyboard.press(key)
     expect(page.locator(".relabel [data-ref=saved]")).to_have_text("saved ✓", timeout=20_000)
+
+
+def disagree(data: Path) -> None:
+    """Let Ben answer some of Ada's tweets otherwise, so that there is something to review."""
+    engine = make_engine(f"sqlite:///{data / 'relabel.db'}")
+    with writing(engine) as session:
+        project = get_project(PROJECT, session=session)
+        ada = get_or_add_annotator("Ada", session=session)
+        ben = get_or_add_annotator("Ben", session=session)
+        hers = select(Annotation).where(
+            Annotation.annotator_id == ada.id, Annotation.label.is_not(None)
+        )
+        answers = [
+            Answer(f"ben-{one.tweet_id}", "label", one.tweet_id, "0" if one.label != "0" else "1")
+            for one in session.scalars(hers.order_by(Annotation.tweet_id).limit(3))
+        ]
+        record(answers, project, ben, session=session)
+    engine.dispose()
 
 
 def photograph(page: Page, app: AppServer, out: Path, name: str) -> None:
@@ -131,6 +157,8 @@ def main() -> None:
                     sign_in(page)
                     label_some(page)
                     fresh = False
+                if "review" in given.pages:
+                    disagree(data)
                 suffix = "" if (theme, size) == ("light", "wide") else f"-{size}-{theme}"
                 for name in given.pages:
                     take = photograph_card if name in CARD else photograph

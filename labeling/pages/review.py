@@ -44,7 +44,7 @@ def main() -> None:
         guidelines = project.guidelines
         always_hidden = projects.settings_of(project).hide_names
     st.text(_sentence(counts))
-    row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
     reasons = row.pills(
         "Reasons",
         review.REASONS,
@@ -88,7 +88,7 @@ def _queue(
     left, right = st.columns([3, 2], gap="large")
     with left:
         _item(items[place], labels)
-        tweet_detail.link(page, items[place].external_id)
+        _standing(page, items[place], labels)
         _decide(page, items[place], labels)
         _walk(place, len(items))
     with right:
@@ -106,10 +106,16 @@ def _item(item: review.ReviewItem, labels: LabelSet) -> None:
         st.text(item.text)
     row = st.container(horizontal=True, gap="small")
     for answer in item.answers:
-        with row.container(border=True, gap=None, width=210):
+        with row.container(border=True, gap=None, width=260):
             _answer(answer, labels)
-    if item.label is not None:
-        st.caption(plain(f"Gold label now: {labels.name(item.label)} ({item.source})"))
+
+
+def _standing(page: context.PageContext, item: review.ReviewItem, labels: LabelSet) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if item.label is not None:
+            gold = plain(f"Gold label now: {labels.name(item.label)} ({item.source})")
+            st.caption(gold, width="content")
+        tweet_detail.link(page, item.external_id)
 
 
 def _answer(answer: review.ReviewAnswer, labels: LabelSet) -> None:

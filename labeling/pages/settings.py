@@ -40,9 +40,9 @@ COUNTS = {
 }
 SWITCHES = {
     "show_suggestions": "Show suggestions",
-    "propagate": "An answer counts for the whole duplicate group",
+    "propagate": "An answer counts for its duplicate group",
     "auto_probe": "Retrain the probe by itself",
-    "hide_names": "Hide from reviewers who said what until they have decided",
+    "hide_names": "Hide names from reviewers until they have decided",
 }
 PROMOTIONS = {
     "automatic": "Promote if better and no label worse, else ask",
@@ -164,7 +164,7 @@ def _people(page: context.PageContext) -> None:
         table,
         key="settings_people",
         hide_index=True,
-        height=tables.height(8),
+        height=tables.height(len(table), 12),
         width=560,
         column_order=["name", "role", "active"],
         column_config={
@@ -212,8 +212,8 @@ def _defaults(page: context.PageContext) -> None:
 def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
     values = stored.to_json()
     found: dict[str, Any] = {}
-    left, right = st.columns(2, gap="large")
-    with left:
+    queue, team, models = st.columns(3, gap="large")
+    with queue:
         st.subheader("Queue")
         found["queue_order"] = st.selectbox(
             "Order",
@@ -221,14 +221,21 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
             QUEUE_ORDERS.index(stored.queue_order),
             format_func=lambda name: focusing.ORDERS[str(name)],
         )
-        for name, (words, low_share, high_share, hint) in SHARES.items():
-            found[name] = st.number_input(
-                words, low_share, high_share, float(values[name]), 0.01, help=hint
-            )
-    with right:
-        st.subheader("People and models")
-        for name, (words, low, high, hint) in COUNTS.items():
-            found[name] = int(st.number_input(words, low, high, values[name], help=hint))
+        for name in ("random_share", "blind_share", "repeat_share"):
+            found[name] = _share(name, values)
+        for name in ("show_suggestions", "propagate"):
+            found[name] = st.toggle(SWITCHES[name], values[name])
+    with team:
+        st.subheader("People")
+        for name in ("overlap", "lease_seconds", "daily_goal"):
+            found[name] = _count(name, values)
+        found["hide_names"] = st.toggle(SWITCHES["hide_names"], values["hide_names"])
+    with models:
+        st.subheader("Models")
+        found["base_model"] = st.text_input("Base model", stored.base_model).strip()
+        for column, name in zip(st.columns(2), ("validation_share", "test_share"), strict=True):
+            with column:
+                found[name] = _share(name, values)
         found["gate"] = st.selectbox(
             "When a training ends",
             GATES,
@@ -237,10 +244,19 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
             help="Better: macro-F1 on the test split rises, and no label's recall falls beyond its "
             "95% interval. Without test labels, or with no version in use, people decide.",
         )
-        found["base_model"] = st.text_input("Base model", stored.base_model).strip()
-    for name, words in SWITCHES.items():
-        found[name] = st.toggle(words, values[name])
+        found["auto_probe_every"] = _count("auto_probe_every", values)
+        found["auto_probe"] = st.toggle(SWITCHES["auto_probe"], values["auto_probe"])
     return found
+
+
+def _share(name: str, values: dict[str, Any]) -> float:
+    words, low, high, hint = SHARES[name]
+    return st.number_input(words, low, high, float(values[name]), 0.01, help=hint)
+
+
+def _count(name: str, values: dict[str, Any]) -> int:
+    words, low, high, hint = COUNTS[name]
+    return int(st.number_input(words, low, high, values[name], help=hint))
 
 
 def _saved(message: str) -> None:

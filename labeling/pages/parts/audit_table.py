@@ -70,6 +70,8 @@ def in_words(detail: Any) -> str:
             if value is not None and value != "" and value != [] and value != {}
         )
     if isinstance(detail, list):
+        if all(isinstance(one, dict) and "name" in one for one in detail):
+            return " · ".join(str(one["name"]) for one in detail)
         return "; ".join(map(in_words, detail))
     if isinstance(detail, bool):
         return "yes" if detail else "no"
