@@ -205,6 +205,11 @@ def anything_due(*, session: Session) -> bool:
     return bool(stale_jobs(session=session))
 
 
+def lease_ran_out(job: Job, *, session: Session) -> bool:
+    """Tell whether a job has not been heard of for longer than its lease, by the steady clock."""
+    return job.lease_until is not None and job.lease_until < steady(session)
+
+
 def stale_jobs(*, session: Session) -> list[int]:
     """Return the numbers of running jobs whose process is gone."""
     running = session.scalars(select(Job).where(Job.state == "running"))

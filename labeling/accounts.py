@@ -116,6 +116,17 @@ def sign_in_by_provider(claims: Mapping[str, Any], *, engine: Engine) -> int:
     )
 
 
+def knows_provider_sign_in(claims: Mapping[str, Any], *, engine: Engine) -> bool:
+    """Tell whether a provider's sign-in has a stay that lives; begins none."""
+    try:
+        named = _name_of(claims)
+    except SignInRefused:
+        return False
+    with reading(engine) as session:
+        stay = sign_ins.by_token(named, session=session, way="oidc")
+        return stay is not None and sign_ins.person_of(stay.id, session=session) is not None
+
+
 def sign_out(sign_in_id: int, *, engine: Engine) -> None:
     """End a stay; its cookie is worth nothing from now on."""
     with writing(engine) as session:

@@ -170,3 +170,23 @@ def test_every_answer_of_the_server_carries_the_headers(team: AppServer) -> None
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_watchdogs_need_no_sign_in_and_uploads_do(team: AppServer, context: BrowserContext) -> None:
+    reply = context.request.get(f"{team.url}/health")
+    assert (reply.status, reply.json()) == (200, {"ok": True, "database": "answers"})
+    page = context.new_page()
+    page.goto(team.url)
+    outside(page)
+    route = f"{team.url}/_stcore/upload_file/any/file"
+    assert context.request.put(route, data="x").status == 401
+    with page.expect_response(re.compile("/relabel/session")):
+        sign_in(page, "Ada", PASSWORD)
+    inside(page)
+    page.get_by_role("link", name="Data", exact=True).click()
+    page.get_by_role("radio", name="Bring in a file", exact=True).click()
+    with page.expect_response(lambda answer: "/_stcore/upload_file/" in answer.url) as sent:
+        page.locator("input[type=file]").set_input_files(
+            files=[{"name": "a.csv", "mimeType": "text/csv", "buffer": b"message,tweetid\nhi,1\n"}]
+        )
+    assert sent.value.status == 204

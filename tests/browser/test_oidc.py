@@ -70,16 +70,25 @@ def inside(page: Page) -> None:
     expect(page.get_by_role("link", name="Settings", exact=True)).to_be_visible()
 
 
+def may_upload(team: AppServer, context: BrowserContext) -> bool:
+    """Tell whether the app would look at a file from this browser at all."""
+    reply = context.request.put(f"{team.url}/_stcore/upload_file/any/file", data="x")
+    assert reply.status in {401, 403}
+    return bool(reply.status == 403)  # it asks for the page's token, which this request lacks
+
+
 def test_a_provider_lets_a_known_address_in_until_they_sign_out(
     team: AppServer, provider: Provider, store: Engine, context: BrowserContext
 ) -> None:
     page = context.new_page()
     page.goto(team.url)
     outside(page)
+    assert may_upload(team, context) is False
     go_through(page)
     inside(page)
     page.reload()
     inside(page)
+    assert may_upload(team, context) is True
     kept = [one for one in context.cookies() if one["name"].startswith("_streamlit_user")]
     assert kept
     assert all(one["httpOnly"] for one in kept)
@@ -91,6 +100,7 @@ def test_a_provider_lets_a_known_address_in_until_they_sign_out(
     context.add_cookies(kept)
     page.goto(team.url)
     expect(page.get_by_text("This sign-in has ended")).to_be_visible()
+    assert may_upload(team, context) is False
     with reading(store) as session:
         (stay,) = session.scalars(select(SignIn))
         assert (stay.way, stay.why) == ("oidc", "signed out")
@@ -106,6 +116,7 @@ def test_an_address_that_no_account_has_is_refused(
     page.goto(team.url)
     go_through(page)
     expect(page.get_by_text("No active account here has the address")).to_be_visible()
+    assert may_upload(team, context) is False
     page.get_by_role("button", name="Sign in as somebody else").click()
     outside(page)
 

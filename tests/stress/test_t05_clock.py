@@ -18,6 +18,7 @@ import db.types
 from db import jobs
 from db.schema import AnnotationEvent, Job, Lease
 from db.sessions import reading, writing
+from labeling.pages.parts.jobs import view
 
 HOUR, DAY = 3600, 86_400
 STEPS = [HOUR, -HOUR, DAY, -DAY, 31]
@@ -88,7 +89,8 @@ def job_under(clock: Clock, step: float, store: Store) -> int:
         number = job.id
     clock.step = step
     with writing(store.engine) as session:
-        taken = len(jobs.reap_lost(session=session))
+        taken = int(view(jobs.get_job(number, session=session), session=session).stalled)
+        taken += len(jobs.reap_lost(session=session))
         taken += jobs.reserve_next(session=session) is not None
         taken += jobs.heartbeat(number, session=session)
         jobs.finish(number, "succeeded", session=session)

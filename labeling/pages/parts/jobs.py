@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from db import jobs
 from db.schema import Job
 from db.sessions import reading
-from db.types import now
 from labeling import work
 from labeling.pages.parts import context, errors, resources
 from labeling.pages.parts.plain import plain
@@ -60,7 +60,7 @@ class JobView:
         return self.state in {"queued", "running"}
 
 
-def view(job: Job) -> JobView:
+def view(job: Job, *, session: Session) -> JobView:
     """Return the page's view of a stored job."""
     return JobView(
         id=job.id,
@@ -75,7 +75,7 @@ def view(job: Job) -> JobView:
         error=job.error,
         cancel_requested=job.cancel_requested,
         stalled=job.state == "queued"
-        or (job.state == "running" and job.lease_until is not None and job.lease_until < now()),
+        or (job.state == "running" and jobs.lease_ran_out(job, session=session)),
         finished_at=job.finished_at,
     )
 
@@ -83,7 +83,7 @@ def view(job: Job) -> JobView:
 def load(job_id: int) -> JobView:
     """Return a job by its number. Raises NotFoundError."""
     with reading(resources.engine()) as session:
-        return view(jobs.get_job(job_id, session=session))
+        return view(jobs.get_job(job_id, session=session), session=session)
 
 
 def newest(project_id: int, kind: str) -> JobView | None:
@@ -93,7 +93,7 @@ def newest(project_id: int, kind: str) -> JobView | None:
         if found is None:
             recent = jobs.recent_jobs(project_id, session=session, kind=kind, limit=1)
             found = recent[0] if recent else None
-        return None if found is None else view(found)
+        return None if found is None else view(found, session=session)
 
 
 def watch(job_id: int) -> JobView:

@@ -1,4 +1,5 @@
-"""What the web server does beyond Streamlit: refuses unsafe addresses, sets cookies and headers.
+"""What the web server does beyond Streamlit: refuses unsafe addresses and strangers' uploads, sets
+cookies and headers, tells watchdogs how it is.
 
 The cookie of a stay must be one that no script can read, and neither Streamlit nor a component
 can set such a cookie. So the page hands over a ticket, good once and for a minute, and this
@@ -23,6 +24,8 @@ from db.settings import Settings
 from labeling import access
 from labeling.errors import AccessRefused
 from labeling.pages.parts import identity, resources
+from labeling.pages.parts.health import Health
+from labeling.pages.parts.upload_guard import UploadGuard
 
 LONGEST_TICKET = 200
 # Streamlit's own page needs inline styles, blob workers and, for charts, eval. What it must
@@ -64,10 +67,13 @@ def options() -> dict[str, Any]:
         sys.exit(f"error: {refused}")
     _allow(chosen)
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    path = f"/{base}/relabel/session" if base else "/relabel/session"
+    root = f"/{base}" if base else ""
     return {
-        "routes": [Route(path, session_cookie, methods=["POST", "DELETE"])],
-        "middleware": [Middleware(SafeHeaders)],
+        "routes": [
+            Route(f"{root}/relabel/session", session_cookie, methods=["POST", "DELETE"]),
+            Route(f"{root}/health", Health().answer, methods=["GET"]),
+        ],
+        "middleware": [Middleware(SafeHeaders), Middleware(UploadGuard)],
         "secrets": secrets or None,
     }
 
