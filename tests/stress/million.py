@@ -1,12 +1,13 @@
 """A store that grows to a million tweets, and commands on it that may be killed."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imports import climate_store
@@ -40,6 +41,7 @@ class Million:
 
     data: Path
     file: Path
+    rng: random.Random = field(default_factory=lambda: random.Random(16))
 
     @property
     def url(self) -> str:
@@ -52,8 +54,13 @@ class Million:
         engine.dispose()
         return found
 
-    def command(self, *arguments: str, kill_after: float | None = None) -> Ended:
-        """Run `python -m …` to its end, or SIGKILL it after so many seconds."""
+    def command(
+        self, *arguments: str, kill_after: float | None = None, more_than: int | None = None
+    ) -> Ended:
+        """Run `python -m …` to its end, or SIGKILL it after so many seconds.
+
+        more_than: kill it soon after the store holds more tweets than these.
+        """
         started = time.monotonic()
         out = self.data / "command.out"
         with out.open("wb") as stream:
@@ -64,8 +71,16 @@ class Million:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
-            killer = threading.Timer(kill_after or 3600, process.send_signal, (signal.SIGKILL,))
+            killer = threading.Timer(kill_after or 3600, os.kill, (process.pid, signal.SIGKILL))
             killer.start()
+            if more_than is not None:
+                while self.count() <= more_than and process.poll() is None:
+                    time.sleep(0.02)
+                if process.returncode is not None:
+                    killer.cancel()
+                    return Ended(process.returncode, time.monotonic() - started, 0, out.read_text())
+                time.sleep(self.rng.uniform(0, amount(0.05, 5.0)))
+                os.kill(process.pid, signal.SIGKILL)
             _, status, used = os.wait4(process.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         process.returncode = code

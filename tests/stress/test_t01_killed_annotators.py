@@ -52,9 +52,9 @@ def test_nothing_acknowledged_is_lost(url: str, tmp_path: Path, tell) -> None:
         assert crew.kills >= 120
 
 
-def test_people_at_their_own_speed_do_not_wait(tmp_path: Path, tell) -> None:
+def test_people_who_answer_twice_a_second_lose_nothing(tmp_path: Path, tell) -> None:
     """Eight people, an answer every half second each (faster than anybody reads), two killed a
-    second: how long the store takes to say that it has an answer."""
+    second. How long the store takes to say that it has an answer is noted, not asserted."""
     url = f"sqlite:///{tmp_path / 'relabel.db'}"
     store = make_store_at(url, (1,) * 4_000)
     rng = random.Random(2)
@@ -74,7 +74,10 @@ def test_people_at_their_own_speed_do_not_wait(tmp_path: Path, tell) -> None:
         "killed annotators",
         done={"acks at people's speed": len(acks)},
         lost=lost,
-        notes={"p99 at people's speed": f"{crew.latency(0.99):.0f} ms"},
+        notes={
+            "median at people's speed": f"{crew.latency(0.5):.0f} ms",
+            "p99 at people's speed": f"{crew.latency(0.99):.0f} ms",
+        },
     )
     assert lost == dict.fromkeys(lost, 0), crew.errors()[:3]
     assert acks

@@ -5,9 +5,9 @@ every page is opened in Chromium, whose content policy is switched off here: the
 second wall, and must not hide a hole in the first. A server of the test's own listens for
 whatever a text gets out.
 
-Faults planted once: st.markdown(unsafe_allow_html=True) for the text of a tweet's own page
-(scripts ran, the canary was asked); st.write of a project's name (the canary was asked for a
-picture, and texts were not shown as they are); innerHTML for the card's text.
+Faults planted once: st.html for the text of a tweet's own page (scripts ran, the canary was
+asked); st.write of a project's name (the canary was asked for a picture, and texts were not shown
+as they are). None was planted in the card's own JavaScript.
 """
 
 import os

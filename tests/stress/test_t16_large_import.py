@@ -1,12 +1,13 @@
 """T16: a large file comes in while people label; the import is killed, run again, run twice.
 
-A resumption planted one chunk too far was not seen by the short form: its kills can come before
-the first chunk is in the store.
+Seen to fail when labeling.importing resumed one chunk too far (2,000 tweets missing); the kills come
+after chunks were stored for that.
 """
 
 import csv
 import itertools
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,11 @@ def test_a_killed_import_ends_as_if_it_had_not_been(million: Million, tmp_path: 
     for number in range(amount(1, 4)):
         crew.start(f"person {number}")
     command = ("labeling", "import", str(million.file), "--project", "climate", "--json")
-    kills, seconds, peak = amount(2, 10), 0.0, 0
+    kills, seconds, peak = 0, 0.0, 0
     before = [million.count()]
-    for _ in range(kills):
-        ended = million.command(*command, kill_after=amount(2.0, 8.0) * rng.uniform(0.5, 1.5))
+    for _ in range(amount(2, 10)):
+        ended = million.command(*command, more_than=before[-1])
+        kills += ended.code == -signal.SIGKILL
         seconds, peak = seconds + ended.seconds, max(peak, ended.peak_mb)
         before.append(million.count())
     last = million.command(*command)
