@@ -1,7 +1,7 @@
 """T16: a large file comes in while people label; the import is killed, run again, run twice.
 
-Seen to fail when labeling.importing resumed one chunk too far (2,000 tweets missing); the kills come
-after chunks were stored for that.
+Seen to fail when labeling.importing resumed one chunk too far (2,000 tweets missing): the kills
+come after chunks were stored.
 """
 
 import csv
