@@ -75,6 +75,17 @@ def settled(page: Page) -> None:
     )
 
 
+def lasting_faults(page: Page) -> list[str]:
+    """Return what stays wrong: a page that runs anew while it is measured pales for a moment."""
+    found: list[str] = []
+    for _ in range(4):
+        settled(page)
+        found = page.evaluate(FAULTS)
+        if not found:
+            break
+    return found
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_has_a_serious_fault(visitor: Visitor, served: AppServer, theme: str) -> None:
     page = visitor(path="/label")
@@ -86,7 +97,7 @@ def test_no_page_has_a_serious_fault(visitor: Visitor, served: AppServer, theme:
             ready(page)
         settled(page)
         page.evaluate(AXE)
-        found[name] = page.evaluate(FAULTS)
+        found[name] = lasting_faults(page)
     faults = [f"{name}: {fault}" for name, some in found.items() for fault in some]
     if faults:
         pytest.fail("\n".join(faults))
