@@ -24,7 +24,8 @@ def test_nothing_acknowledged_is_lost(url: str, tmp_path: Path, tell) -> None:
     for who in PEOPLE:
         crew.start(who)
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    patience = until + (0 if FULL else 90)  # a crowded machine may need longer for twenty answers
+    while time.monotonic() < until or (len(crew.acks()) < 20 and time.monotonic() < patience):
         time.sleep(rng.uniform(0.1, 0.5))
         who = rng.choice(PEOPLE)
         rng.choice((crew.kill, crew.kill_at_ack))(who)
@@ -61,7 +62,9 @@ def test_people_who_answer_twice_a_second_lose_nothing(tmp_path: Path, tell) -> 
     crew = Crew(url, tmp_path, rng, {"at_once": 1, "pause": 0.5, "undo": 0.0})
     for who in PEOPLE:
         crew.start(who)
-    for _ in range(amount(4, 40)):
+    rounds = 0
+    while rounds < amount(4, 40) or (not crew.acks() and rounds < 200):
+        rounds += 1
         time.sleep(0.5)
         who = rng.choice(PEOPLE)
         crew.kill(who)
