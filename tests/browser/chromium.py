@@ -1,5 +1,7 @@
 """A real Chromium, a real app and its store, as fixtures: import them where they are used."""
 
+import atexit
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from app_server import AppServer
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from sqlalchemy import Engine
 
 from db import migrate, projects
@@ -34,10 +36,17 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(INSTALL)
         pytest.skip(INSTALL)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield started
-        started.close()
+    started = driver().chromium.launch(executable_path=path, args=ARGUMENTS)
+    yield started
+    started.close()
+
+
+@functools.cache
+def driver() -> Playwright:
+    """The one Playwright of the test run: a thread can have one only, whoever asks first."""
+    manager = sync_playwright()
+    atexit.register(manager.__exit__)
+    return manager.start()
 
 
 @pytest.fixture

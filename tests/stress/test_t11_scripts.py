@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from scale import amount
 from scripts import payloads
 from sqlalchemy import Engine, select, update
@@ -30,6 +30,7 @@ sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent / "widget")]
 
 import label_corpus  # noqa: E402
 from app_server import AppServer  # noqa: E402
+from chromium import driver  # noqa: E402
 
 from db.engine import make_engine  # noqa: E402
 from db.migrate import upgrade  # noqa: E402
@@ -113,12 +114,9 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
+    started = driver().chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    yield started
+    started.close()
 
 
 @pytest.fixture

@@ -154,7 +154,9 @@ def test_both_questions_to_the_labels_run_as_jobs_and_can_be_cancelled(place: In
     assert found.result is not None
     assert found.result["kind"] == "probe"
     assert len(found.result["points"]) >= 4
-    slow = submit(place.engine, place.settings, project_id, "curve", {"kind": "fine_tuned"})
+    slow = submit(
+        place.engine, place.settings, project_id, "curve", {"kind": "fine_tuned", "seeds": 50}
+    )
     with writing(place.engine) as session:
         jobs.request_cancel(slow, session=session)
     assert place.wait(slow, "cancelled", "succeeded", "failed").state == "cancelled"

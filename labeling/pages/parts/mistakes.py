@@ -1,9 +1,11 @@
 """The judged tweets that a version gets wrong, as a table; each opens its own page."""
 
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
+from streamlit.errors import StreamlitPageNotFoundError
 
 from db.sessions import reading
 from labeling import mistakes, models
@@ -66,10 +68,11 @@ def draw(page: PageContext, version: models.VersionRow, split: str, labels: Labe
 
 
 def link(page: PageContext) -> None:
-    """Draw a link to the errors of the version in use."""
-    st.page_link(
-        "labeling/pages/models.py",
-        label="What the model gets wrong",
-        icon=":material/rule:",
-        query_params={"project": page.project_name, VIEW: ERRORS},
-    )
+    """Draw a link to the errors of the version in use; none where the page stands alone."""
+    with suppress(StreamlitPageNotFoundError):
+        st.page_link(
+            "labeling/pages/models.py",
+            label="What the model gets wrong",
+            icon=":material/rule:",
+            query_params={"project": page.project_name, VIEW: ERRORS},
+        )
