@@ -21,6 +21,7 @@ from labeling.pages.parts import (
 )
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, duration
+from trainer.advice import advise
 from trainer.config import TrainConfig
 
 
@@ -80,6 +81,9 @@ def _start(page: context.PageContext, overview: training.TrainingOverview, base_
     with errors.shown():
         config = train_form.draw(base_model)
         first_line.text(sentence(overview, config))
+        advice = advise(overview.counts.get("train", {}))
+        if advice is not None:
+            st.caption(plain(advice.sentence))
         if st.button(
             "Start training",
             type="primary",
