@@ -8,6 +8,7 @@ reads first and writes later fails at once, without waiting, when another writer
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -84,6 +85,23 @@ def reading_options(engine: Engine) -> dict[str, Any]:
     return {"isolation_level": "REPEATABLE READ"}
 
 
+def _set_journal_mode(cursor: Any, mode: str, module: ModuleType) -> None:
+    """Set the journal mode, waiting for others as long as for any lock.
+
+    The change needs the file for itself for a moment and does not wait by itself: of two servers
+    that open a new database at once, one would be told that it is locked.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute(f"PRAGMA journal_mode = {mode}")
+            return
+        except module.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
 def _sqlite_engine(url: str) -> Engine:
     module = sqlite_module()
     mode = journal_mode(module)
@@ -97,7 +115,7 @@ def _sqlite_engine(url: str) -> Engine:
         connection.isolation_level = None  # we send BEGIN ourselves, below
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute(f"PRAGMA journal_mode = {mode}")
+        _set_journal_mode(cursor, mode, module)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         # In KiB. Group keys are digests, so a large import writes all over its indexes.
