@@ -84,6 +84,7 @@ def test_logs_are_json_lines_with_the_job_and_turn_over(
 ) -> None:
     path = tmp_path / "logs" / "app.jsonl"
     logger = logging.getLogger("relabel")
+    monkeypatch.setattr(logger, "handlers", [])  # a page opened by another test left its own
     before = list(logger.handlers)
     monkeypatch.setattr("db.log_lines.LARGEST", 2_000)
     log_to_file(path)

@@ -47,6 +47,8 @@ class Annotating:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            if not line.endswith("\n"):
+                continue  # killed while it wrote: nobody was told anything
             word, _, key = line.strip().partition(" ")
             if word == "ack":
                 self.acks.append(key)
