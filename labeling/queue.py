@@ -282,5 +282,5 @@ def _why_nothing_found(focus: Focus) -> str:
         wanted.append(f"is taken for {focus.predicted_as!r} by the model")
     return (
         f"No training tweet that you may still answer {' and '.join(wanted)}. Look for something "
-        "else, or clear the search and the label above."
+        "else, or clear the search and the label below the card."
     )

@@ -23,7 +23,7 @@ from trainer.config import TrainConfig
 from trainer.data import Example, label_indices, of_split
 from trainer.durable import write_json
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
-from trainer.heads import HeadShape, class_weights, save_head
+from trainer.heads import HeadShape, save_head, weigh
 from trainer.joining import join_ngrams
 from trainer.loop import Fitted, Loop, TrainingSet, Validation
 from trainer.metrics import evaluate
@@ -206,11 +206,8 @@ def loss_weights(
 ) -> torch.Tensor:
     """Each example's weight in the loss (n,), its own times its label's; mean 1."""
     indices = label_indices(examples, label_map)
-    weights = torch.tensor([example.weight for example in examples], dtype=torch.float32)
-    by_label = class_weights(indices, len(label_map), config.class_weights)
-    if by_label is not None:
-        weights = weights * by_label[torch.tensor(indices)]
-    return weights / weights.mean().clamp(min=1e-12)
+    own = [example.weight for example in examples]
+    return weigh(own, indices, len(label_map), config.class_weights)
 
 
 def fingerprint(

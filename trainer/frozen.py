@@ -15,11 +15,12 @@ from trainer.callbacks import Callbacks, EpochReport, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.data import Example, LabelInfo, label_indices, of_split
 from trainer.encoder import Encoder
+from trainer.errors import Cancelled
 from trainer.heads import HeadShape, linear_head, save_head
-from trainer.joining import example_weights, ngram_table
+from trainer.joint_probe import fit_joint_probe, joint_logits
 from trainer.metrics import evaluate
 from trainer.network import reading_of
-from trainer.ngrams import NGRAMS_FILE, Joint, fit_joint
+from trainer.ngrams import NGRAMS_FILE, Joint
 from trainer.predict import Classifier, ClassifierFacts, embeddings
 from trainer.probe import ProbeHead, fit_probe
 from trainer.probe_watch import Labelled
@@ -73,62 +74,31 @@ def train_probe(
     fitted = fit_probe(training, validation, label_map, config, callbacks)
     joint = None
     if config.joins_ngrams and not fitted.cancelled:
-        chosen = of_split(examples, "train")
-        joint = _join(training, chosen, label_map, config, callbacks)
-        _report(joint, validation, of_split(examples, "validation"), label_map, fitted, callbacks)
+        try:
+            joint = fit_joint_probe(
+                training, len(label_map), config, should_stop=callbacks.should_stop
+            )
+            _report(joint, validation, label_map, fitted, callbacks)
+        except Cancelled:  # the head alone is there already, and worth keeping
+            fitted = replace(fitted, cancelled=True)
     rate = len(training.targets) / (time.monotonic() - started)
     found = _frozen(encoder, label_map, config, fitted, rate)
     return found if joint is None else _joined(found, joint, fitted, validation)
 
 
-def fit_joint_probe(
-    encoder: Encoder,
-    training: Sequence[Example],
-    label_map: Sequence[str],
-    config: TrainConfig,
-    *,
-    cache: Path,
-    callbacks: Callbacks,
-) -> Joint:
-    """Fit embeddings (mean-pooled) and n-grams together to the training tweets."""
-    read = replace(config, kind="probe", pooling="mean")
-    data = labelled_vectors(encoder, training, label_map, read, cache=cache, callbacks=callbacks)
-    return _join(data, training, label_map, config, callbacks)
-
-
-def _join(
-    data: Labelled,
-    examples: Sequence[Example],
-    label_map: Sequence[str],
-    config: TrainConfig,
-    callbacks: Callbacks,
-) -> Joint:
-    texts = [example.text for example in examples]
-    return fit_joint(
-        data.vectors,
-        texts,
-        data.targets,
-        example_weights(examples, data.targets, len(label_map), config.class_weights),
-        len(label_map),
-        table=ngram_table(texts),
-        should_stop=callbacks.should_stop,
-    )
-
-
 def _report(
     joint: Joint,
     validation: Labelled,
-    examples: Sequence[Example],
     label_map: Sequence[str],
     fitted: ProbeHead,
     callbacks: Callbacks,
 ) -> None:
     """Report the joint fit as one more validation, after those of the head alone."""
-    if not examples:
+    if not len(validation.targets):
         return
     found = evaluate(
-        softmax(joint.logits(validation.vectors, [example.text for example in examples])),
-        [example.label for example in examples],
+        softmax(joint_logits(joint, validation)),
+        [label_map[target] for target in validation.targets],
         label_map,
         groups=validation.groups.tolist(),
         split="validation",
@@ -169,7 +139,7 @@ def labelled_vectors(
     cache: Path,
     callbacks: Callbacks | None = None,
 ) -> Labelled:
-    """Return what a probe learns from: the examples' embeddings, labels, groups and weights."""
+    """Return what a probe learns from: embeddings, labels, groups, weights and texts."""
     watch = callbacks or NullCallbacks()
     return Labelled(
         vectors=embeddings(
@@ -184,6 +154,7 @@ def labelled_vectors(
         targets=np.asarray(label_indices(examples, label_map), dtype=np.int64),
         groups=np.asarray([example.group for example in examples], dtype=np.int64),
         weights=np.asarray([example.weight for example in examples], dtype=np.float32),
+        texts=np.asarray([example.text for example in examples], dtype=object),
     )
 
 

@@ -128,6 +128,18 @@ def mean_pooled(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Ten
     return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
+def weigh(own: Sequence[float], indices: Sequence[int], labels: int, scheme: str) -> torch.Tensor:
+    """Each example's weight in the loss (n,) float32: its own times its label's, mean 1.
+
+    own (n,): the examples' weights; all 0 stays all 0. scheme: see `class_weights`.
+    """
+    weights = torch.as_tensor(own, dtype=torch.float32)
+    of_label = class_weights(indices, labels, scheme)
+    if of_label is not None:
+        weights = weights * of_label[torch.as_tensor(indices)]
+    return weights / weights.mean().clamp(min=1e-12)
+
+
 def class_weights(indices: Sequence[int], labels: int, scheme: str) -> torch.Tensor | None:
     """Loss weight of each label, mean 1 over the examples; None for scheme "none".
 

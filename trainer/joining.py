@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.calibration import fit_mixture, fit_temperature
 from trainer.config import TrainConfig
 from trainer.data import Example, label_indices
-from trainer.heads import class_weights
+from trainer.heads import weigh
 from trainer.ngrams import NgramPart, NgramTable, fit_joint
 from trainer.predict import Classifier
 
@@ -23,15 +22,6 @@ FEW = 200  # texts below which an n-gram that only one of them has is kept
 def ngram_table(texts: Sequence[str]) -> NgramTable:
     """Return the table for training texts; n-grams of a single text are left out of many."""
     return NgramTable.fit(texts, rarest=1 if len(texts) < FEW else 2)
-
-
-def example_weights(
-    examples: Sequence[Example], targets: NDArray[np.int64], labels: int, scheme: str
-) -> NDArray[np.float32]:
-    """Return each example's weight (n,): its own times its label's."""
-    weights = np.asarray([example.weight for example in examples], dtype=np.float32)
-    of_label = class_weights(targets.tolist(), labels, scheme)
-    return weights if of_label is None else weights * of_label.numpy()[targets]
 
 
 def fit_ngrams(
@@ -48,7 +38,12 @@ def fit_ngrams(
         np.zeros((len(texts), 0), dtype=np.float32),
         texts,
         targets,
-        example_weights(examples, targets, len(label_map), config.class_weights),
+        weigh(
+            [example.weight for example in examples],
+            targets.tolist(),
+            len(label_map),
+            config.class_weights,
+        ).numpy(),
         len(label_map),
         table=ngram_table(texts),
         should_stop=should_stop,

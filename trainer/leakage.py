@@ -16,8 +16,8 @@ from trainer.calibration import softmax
 from trainer.callbacks import Callbacks, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.errors import Cancelled
+from trainer.joint_probe import probe_logits
 from trainer.metrics import evaluate
-from trainer.probe import fit_probe
 from trainer.probe_watch import Labelled
 from trainer.splits import (
     METHOD,
@@ -104,10 +104,9 @@ def _score(
 ) -> float:
     """Return the test macro-F1 of a probe trained on `splits` (n,)."""
     parts = {split: data.rows(splits == split) for split in ("train", "validation", "test")}
-    found = fit_probe(parts["train"], parts["validation"], label_map, config, NullCallbacks())
     test = parts["test"]
     return evaluate(
-        softmax(found.logits(test.vectors)),
+        softmax(probe_logits(parts["train"], parts["validation"], test, label_map, config)),
         [label_map[target] for target in test.targets],
         label_map,
         groups=test.groups.tolist(),

@@ -150,7 +150,7 @@ def fit_joint(
     width, columns = dense.shape[1], table_rows.shape[1]
     transposed = table_rows.T.tocsr()
     truth = np.eye(labels, dtype=np.float64)[targets]
-    each = (weights / weights.sum())[:, None].astype(np.float64)
+    each = (weights / max(float(weights.sum()), 1e-12))[:, None].astype(np.float64)
     penalty = PENALTY / len(targets)
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

@@ -19,7 +19,7 @@ from trainer.callbacks import Callbacks
 from trainer.config import TrainConfig
 from trainer.coordinates import first_layer, fit_coordinates
 from trainer.errors import DataError
-from trainer.heads import HeadShape, build_head, class_weights
+from trainer.heads import HeadShape, build_head, weigh
 from trainer.probe_watch import Labelled, Watch
 
 PATH = (3.0, 1.0, 0.3, 0.1, 0.03)  # penalties, times width (the squared length) / tweets
@@ -184,14 +184,9 @@ def _fit_mlp(
 
 def _weigh(train: Labelled, shape: HeadShape, config: TrainConfig) -> torch.Tensor:
     """Return each tweet's weight in the loss, mean 1: its own times its label's."""
-    weights = torch.from_numpy(train.weights.astype(np.float32))
-    of_label = class_weights(train.targets.tolist(), shape.labels, config.class_weights)
-    if of_label is not None:
-        weights = weights * of_label[torch.from_numpy(train.targets)]
-    total = float(weights.sum())
-    if not total > 0:
+    if not float(train.weights.sum()) > 0:
         raise DataError("all training tweets have weight 0; give some of them a weight above 0")
-    return weights * (len(weights) / total)
+    return weigh(train.weights.tolist(), train.targets.tolist(), shape.labels, config.class_weights)
 
 
 def _penalties(

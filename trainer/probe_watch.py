@@ -18,15 +18,20 @@ from trainer.metrics import evaluate
 
 @dataclass(frozen=True)
 class Labelled:
-    """Embeddings (n, width) float32, label positions (n,), duplicate groups and weights (n,)."""
+    """Embeddings (n, width) float32, label positions (n,), duplicate groups and weights (n,).
+
+    texts (n,): for n-grams; None where only embeddings are at hand.
+    """
 
     vectors: NDArray[np.float32]
     targets: NDArray[np.int64]
     groups: NDArray[np.int64]
     weights: NDArray[np.float32]
+    texts: NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
         sizes = {len(part) for part in (self.vectors, self.targets, self.groups, self.weights)}
+        sizes |= set() if self.texts is None else {len(self.texts)}
         if len(sizes) != 1 or self.vectors.ndim != 2:
             raise DataError(
                 f"embeddings of the shape {self.vectors.shape} for {len(self.targets)} labels, "
@@ -36,7 +41,11 @@ class Labelled:
     def rows(self, chosen: NDArray[Any]) -> "Labelled":
         """Return the rows that a mask (n,) or positions (m,) choose."""
         return Labelled(
-            self.vectors[chosen], self.targets[chosen], self.groups[chosen], self.weights[chosen]
+            self.vectors[chosen],
+            self.targets[chosen],
+            self.groups[chosen],
+            self.weights[chosen],
+            None if self.texts is None else self.texts[chosen],
         )
 
 

@@ -17,10 +17,10 @@ from trainer.data import Example, LabelInfo, of_split
 from trainer.encoder import Encoder
 from trainer.errors import DataError
 from trainer.frozen import labelled_vectors
+from trainer.joint_probe import probe_logits
 from trainer.leakage import Leakage, measure_leakage
 from trainer.learning_curve import LearningCurve, growing_counts, measure_curve
 from trainer.metrics import evaluate
-from trainer.probe import fit_probe
 
 FINE_TUNED_POINTS = 5
 
@@ -68,9 +68,9 @@ def study_curve(
 
     def score(rows: NDArray[np.int64], seed: int) -> float:
         chosen = TrainConfig.from_json({**config.to_json(), "seed": seed})
-        found = fit_probe(train.rows(rows), None, label_map, chosen, NullCallbacks())
+        found = probe_logits(train.rows(rows), None, judged, label_map, chosen)
         return evaluate(
-            softmax(found.logits(judged.vectors)),
+            softmax(found),
             truth,
             label_map,
             groups=judged.groups.tolist(),

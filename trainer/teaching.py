@@ -7,18 +7,19 @@ them ends below the quick model. Learning its probabilities on some thousand unl
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.calibration import softmax
-from trainer.callbacks import Callbacks, NullCallbacks
+from trainer.callbacks import Callbacks
 from trainer.config import TrainConfig
 from trainer.data import Example
 from trainer.encoder import Encoder
-from trainer.frozen import fit_joint_probe
+from trainer.frozen import labelled_vectors
+from trainer.joint_probe import fit_joint_probe
 from trainer.predict import embeddings
 
 SURE = 0.8  # the teacher's mean confidence on the unlabelled tweets, as it is taught
@@ -51,9 +52,9 @@ def teach(
     if not chosen or len(training) >= ENOUGH * len(label_map):
         return None
     encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
-    teacher = fit_joint_probe(
-        encoder, training, label_map, config, cache=cache, callbacks=NullCallbacks()
-    )
+    read = replace(config, kind="probe", pooling="mean")
+    known = labelled_vectors(encoder, training, label_map, read, cache=cache)
+    teacher = fit_joint_probe(known, len(label_map), config)
     vectors = embeddings(
         encoder,
         chosen,

@@ -10,8 +10,6 @@ asked); st.write of a project's name (the canary was asked for a picture, and te
 as they are). None was planted in the card's own JavaScript.
 """
 
-import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -30,7 +28,7 @@ sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent / "widget")]
 
 import label_corpus  # noqa: E402
 from app_server import AppServer  # noqa: E402
-from chromium import driver  # noqa: E402
+from chromium import browser  # noqa: E402, F401
 
 from db.engine import make_engine  # noqa: E402
 from db.migrate import upgrade  # noqa: E402
@@ -103,20 +101,6 @@ def canary() -> Iterator[Canary]:
     made = Canary()
     yield made
     made.close()
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        missing = "no Chromium was found; install it: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    started = driver().chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-    yield started
-    started.close()
 
 
 @pytest.fixture

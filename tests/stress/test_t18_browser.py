@@ -60,9 +60,13 @@ class Work:
         key = self.rng.choice("1234")
         self.made.append((page.evaluate(PRESS, key), LABELS[key]))
 
-    def wait_saved(self, page: Page) -> None:
-        """Wait until the card says that all is saved; then it must be in the store."""
-        expect(saved(page)).to_have_text(SAVED, timeout=90_000)
+    def wait_saved(self, *pages: Page) -> None:
+        """Wait until the cards say that all is saved; then it must be in the store.
+
+        A card speaks of its own answers: `pages` are all that were decided on since the last time.
+        """
+        for page in pages:
+            expect(saved(page)).to_have_text(SAVED, timeout=90_000)
         self.lost_after_saved += sum((Counter(self.made) - Counter(self.kept())).values())
 
     def kept(self, *, everything: bool = False) -> list[Decision]:
@@ -115,8 +119,7 @@ def two_tabs(work: Work, visitor: Visitor) -> None:
     for _ in range(CYCLES):
         for page in work.rng.sample(tabs, 2):
             work.decide(page)
-    for page in tabs:
-        work.wait_saved(page)
+    work.wait_saved(*tabs)
 
 
 def double_presses(work: Work, visitor: Visitor) -> None:

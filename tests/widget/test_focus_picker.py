@@ -1,4 +1,4 @@
-"""Choosing what to be asked, above the card."""
+"""Choosing what to be asked, below the card."""
 
 from collections.abc import Iterator
 from pathlib import Path
