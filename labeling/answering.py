@@ -8,49 +8,59 @@ label, the comment, the seconds and whether the suggestion was on screen are tak
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.project_settings import ProjectSettings
-from db.projects import labels_of, settings_of
-from db.schema import (
-    Annotation,
-    AnnotationEvent,
-    Annotator,
-    DuplicateGroup,
-    Project,
-    Tweet,
+from db.projects import settings_of
+from db.schema import Annotator, Project
+from labeling.answer_rows import (
+    Event,
+    Place,
+    add_event,
+    events_by_key,
+    forget_loaded,
+    own_claims,
+    own_events,
+    place_of,
+    values_of,
+    write_standing,
 )
-from db.types import now
-from db.upsert import insert_or_find
 from labeling.asking import KINDS, MAX_COMMENT, MAX_KEY, Answer, Counters, HistoryItem, Recorded
 from labeling.history import counters, history
 from labeling.leasing import release
-from labeling.merged import merged_labels
 from labeling.permissions import require_of
 from labeling.provenance import provenance
 from labeling.resolving import resolve
-from labeling.standing import Act, replay
+from labeling.standing import replay
 from labeling.undoing import give_back
 
 __all__ = ["Answer", "Counters", "HistoryItem", "Recorded", "counters", "history", "record"]
 
-_EVENTS = AnnotationEvent.metadata.tables["annotation_event"]
 _STALE = "given from a page that was out of date; it is kept, and a reviewer will see it"
 
 
 @dataclass(frozen=True)
 class _Desk:
-    """What stays the same while a batch of answers is saved."""
+    """What is read once for all answers that are saved together.
+
+    values: each label of the project and what it counts for, if it was merged. known: the events
+    by key that these answers repeat or take back; those that are saved join them.
+    """
 
     project: Project
     annotator_id: int
     settings: ProjectSettings
-    labels: frozenset[str]
+    values: dict[str, str | None]
     session: Session
+    known: dict[str, Event] = field(default_factory=dict)
+
+    @property
+    def merged(self) -> dict[str, str]:
+        return {value: into for value, into in self.values.items() if into is not None}
 
 
 def record(
@@ -64,33 +74,41 @@ def record(
     Raises PermissionRefused for somebody who is not active any more.
     """
     require_of(annotator, "answer")
+    session.flush()
     # Labels that were retired or merged meanwhile included: who answered from a page that was
     # open before must not lose that answer.
-    known = labels_of(project, session=session, active=False)
-    labels = frozenset(label.value for label in known)
-    desk = _Desk(project, annotator.id, settings_of(project), labels, session)
-    return [_record_one(answer, desk) for answer in answers]
+    values = values_of(project.id, session=session)
+    desk = _Desk(project, annotator.id, settings_of(project), values, session)
+    desk.known.update(_known(answers, session=session))
+    recorded = [_record_one(answer, desk) for answer in answers]
+    forget_loaded(session)
+    return recorded
+
+
+def _known(answers: Collection[Answer], *, session: Session) -> dict[str, Event]:
+    keys = {answer.key for answer in answers} | {answer.undoes_key or "" for answer in answers}
+    # PostgreSQL takes no NUL, and nobody has such a key.
+    return events_by_key([key for key in keys if key and "\x00" not in key], session=session)
 
 
 def _record_one(answer: Answer, desk: _Desk) -> Recorded:
     problem = _problem(answer, desk)
     if problem is not None:
         return Recorded(answer.key, None, "refused", problem)
-    earlier = _by_key(answer.key, desk)
+    earlier = desk.known.get(answer.key)
     if earlier is not None:
         return _again(answer, earlier, desk)
     if answer.kind == "undo":
         return _undo(answer, desk)
-    tweet = desk.session.get(Tweet, answer.tweet_id)
-    if tweet is None or tweet.project_id != desk.project.id:
+    place = place_of(answer.tweet_id, session=desk.session)
+    if place is None or place.project_id != desk.project.id:
         return Recorded(
             answer.key,
             None,
             "refused",
             f"tweet {answer.tweet_id} is not in project {desk.project.name!r}; reload the page",
         )
-    _lock_group(tweet.group_id, desk)
-    return _save(answer, tweet, desk)
+    return _save(answer, place, desk)
 
 
 def _problem(answer: Answer, desk: _Desk) -> str | None:
@@ -98,8 +116,8 @@ def _problem(answer: Answer, desk: _Desk) -> str | None:
         return f"an answer's key must have 1 to {MAX_KEY} characters; reload the page"
     if answer.kind not in KINDS:
         return f"{answer.kind!r} is no kind of answer; it must be one of {', '.join(KINDS)}"
-    if answer.kind == "label" and answer.label not in desk.labels:
-        known = ", ".join(sorted(desk.labels))
+    if answer.kind == "label" and answer.label not in desk.values:
+        known = ", ".join(sorted(desk.values))
         return f"{answer.label!r} is no label of this project (there are: {known}); reload the page"
     if answer.comment is not None and len(answer.comment) > MAX_COMMENT:
         return f"the comment has {len(answer.comment)} characters; {MAX_COMMENT} are allowed"
@@ -110,12 +128,7 @@ def _problem(answer: Answer, desk: _Desk) -> str | None:
     return None
 
 
-def _by_key(key: str, desk: _Desk) -> AnnotationEvent | None:
-    query = select(AnnotationEvent).where(AnnotationEvent.idempotency_key == key)
-    return desk.session.scalars(query).one_or_none()
-
-
-def _again(answer: Answer, earlier: AnnotationEvent, desk: _Desk) -> Recorded:
+def _again(answer: Answer, earlier: Event, desk: _Desk) -> Recorded:
     if earlier.annotator_id != desk.annotator_id or earlier.project_id != desk.project.id:
         return Recorded(
             answer.key, None, "refused", "this answer's key is another one's; reload the page"
@@ -123,44 +136,58 @@ def _again(answer: Answer, earlier: AnnotationEvent, desk: _Desk) -> Recorded:
     return Recorded(answer.key, earlier.id, "repeated", _STALE if earlier.conflict else "")
 
 
-def _lock_group(group_id: int, desk: _Desk) -> None:
-    """Let one answer at a time change a group (PostgreSQL; SQLite has one writer anyway)."""
-    desk.session.execute(
-        select(DuplicateGroup.id).where(DuplicateGroup.id == group_id).with_for_update()
-    )
-
-
-def _save(answer: Answer, tweet: Tweet, desk: _Desk) -> Recorded:
+def _save(answer: Answer, place: Place, desk: _Desk) -> Recorded:
     decides = answer.kind in {"label", "skip"}
+    pair = (place.tweet_id, desk.annotator_id)
+    # Read after the group is locked: what another tab of this person did is seen.
+    earlier = own_events(*pair, session=desk.session)
+    claims = own_claims(*pair, session=desk.session)
     source = provenance(
-        answer, desk.project, desk.annotator_id, desk.settings, session=desk.session
+        answer, claims, earlier, desk.project.id, desk.settings, session=desk.session
     )
     stale = decides and source.stale
-    row = {
-        "idempotency_key": answer.key,
-        "project_id": desk.project.id,
-        "tweet_id": tweet.id,
-        "annotator_id": desk.annotator_id,
-        "kind": answer.kind,
-        "label": answer.label if answer.kind == "label" else None,
-        "comment": answer.comment,
-        "seconds": _seconds(answer.seconds),
-        "lease_generation": answer.lease_generation,
-        "conflict": stale,
-        "created_at": now(),
+    event = _event(
+        answer,
+        place,
+        desk,
+        label=answer.label if answer.kind == "label" else None,
+        comment=answer.comment,
+        lease_generation=answer.lease_generation,
+        conflict=stale,
         **source.columns(),
-    }
-    event_id, new = insert_or_find(_EVENTS, row, session=desk.session, key="idempotency_key")
+    )
+    event, new = _add(event, answer.seconds, desk)
     if not new:
-        return Recorded(answer.key, event_id, "repeated")
+        return Recorded(answer.key, event.id, "repeated")
     repeat = source.queue_reason == "repeat"
     if not (repeat and decides):
-        bring_up_to_date(tweet, desk.annotator_id, desk.project.id, session=desk.session)
+        _bring_up_to_date(place, [*earlier, event], desk)
         if decides:
-            resolve(tweet.group_id, settings=desk.settings, session=desk.session)
+            _resolve(place, desk)
     if decides:
-        release(tweet.id, desk.annotator_id, repeat=repeat, session=desk.session)
-    return Recorded(answer.key, event_id, "conflict" if stale else "saved", _STALE if stale else "")
+        release(*pair, repeat=repeat, session=desk.session)
+    return Recorded(answer.key, event.id, "conflict" if stale else "saved", _STALE if stale else "")
+
+
+def _event(answer: Answer, place: Place, desk: _Desk, **columns: Any) -> Event:
+    return Event(
+        0,  # it has no number yet
+        answer.key,
+        desk.project.id,
+        place.tweet_id,
+        desk.annotator_id,
+        answer.kind,
+        **columns,
+    )
+
+
+def _add(event: Event, seconds: float | None, desk: _Desk) -> tuple[Event, bool]:
+    """Save an event; return it with its number, and whether its key was new."""
+    event_id, new = add_event(event, _seconds(seconds), session=desk.session)
+    event = replace(event, id=event_id)
+    if new:
+        desk.known[event.idempotency_key] = event
+    return event, new
 
 
 def _seconds(sent: float | None) -> float | None:
@@ -169,46 +196,22 @@ def _seconds(sent: float | None) -> float | None:
     return sent
 
 
-def bring_up_to_date(tweet: Tweet, annotator_id: int, project_id: int, *, session: Session) -> None:
-    """Rewrite a person's annotation of a tweet from their events on it."""
-    query = select(AnnotationEvent).where(
-        AnnotationEvent.tweet_id == tweet.id, AnnotationEvent.annotator_id == annotator_id
-    )
-    acts = [
-        Act(
-            event.id,
-            event.kind,
-            event.label,
-            event.comment,
-            event.undoes_id,
-            event.conflict,
-            event.queue_reason == "repeat" and event.kind in {"label", "skip"},
-        )
-        for event in session.scalars(query)
-    ]
-    standing = replay(acts)
-    merged = merged_labels(project_id, session=session)
-    annotation = session.scalars(
-        select(Annotation).where(
-            Annotation.tweet_id == tweet.id, Annotation.annotator_id == annotator_id
-        )
-    ).one_or_none()
-    if standing is None:
-        if annotation is not None:
-            session.delete(annotation)
-        return
-    if annotation is None:
-        annotation = Annotation(tweet_id=tweet.id, annotator_id=annotator_id, project_id=project_id)
-        session.add(annotation)
-    annotation.kind = standing.kind
-    annotation.label = merged.get(standing.label or "", standing.label)
-    annotation.event_id, annotation.updated_at = standing.event_id, now()
-    annotation.flagged, annotation.comment = standing.flagged, standing.comment
-    session.flush()
+def _bring_up_to_date(place: Place, events: Sequence[Event], desk: _Desk) -> None:
+    """Rewrite the person's annotation of a tweet from all their events on it."""
+    standing = replay(event.act for event in events)
+    label = standing.label if standing else None
+    counts_for = desk.merged.get(label or "", label)
+    write_standing(place, desk.annotator_id, standing, counts_for, session=desk.session)
+
+
+def _resolve(place: Place, desk: _Desk) -> None:
+    resolve(place.group_id, settings=desk.settings, session=desk.session, merged=desk.merged)
 
 
 def _undo(answer: Answer, desk: _Desk) -> Recorded:
-    target = _by_key(answer.undoes_key or "", desk)
+    key = answer.undoes_key or ""
+    # Looked for again: another tab may have saved it meanwhile.
+    target = desk.known.get(key) or _known([answer], session=desk.session).get(key)
     if (
         target is None
         or target.annotator_id != desk.annotator_id
@@ -218,26 +221,18 @@ def _undo(answer: Answer, desk: _Desk) -> Recorded:
         return Recorded(
             answer.key, None, "refused", "there is no saved answer of yours to take back here"
         )
-    tweet = desk.session.get_one(Tweet, target.tweet_id)
-    _lock_group(tweet.group_id, desk)
-    before = select(AnnotationEvent.id).where(AnnotationEvent.undoes_id == target.id).limit(1)
-    undone = desk.session.scalar(before)
+    place = place_of(target.tweet_id, session=desk.session)
+    if place is None:
+        raise LookupError(f"the tweet of event {target.id} is gone")
+    events = own_events(place.tweet_id, desk.annotator_id, session=desk.session)
+    undone = next((event.id for event in events if event.undoes_id == target.id), None)
     if undone is not None:
         return Recorded(answer.key, undone, "repeated", "that answer was taken back before")
-    row = {
-        "idempotency_key": answer.key,
-        "project_id": desk.project.id,
-        "tweet_id": tweet.id,
-        "annotator_id": desk.annotator_id,
-        "kind": "undo",
-        "undoes_id": target.id,
-        "queue_reason": target.queue_reason,
-        "created_at": now(),
-    }
-    event_id, new = insert_or_find(_EVENTS, row, session=desk.session, key="idempotency_key")
+    event = _event(answer, place, desk, undoes_id=target.id, queue_reason=target.queue_reason)
+    event, new = _add(event, None, desk)
     if not new:
-        return Recorded(answer.key, event_id, "repeated")
-    bring_up_to_date(tweet, desk.annotator_id, desk.project.id, session=desk.session)
-    resolve(tweet.group_id, settings=desk.settings, session=desk.session)
+        return Recorded(answer.key, event.id, "repeated")
+    _bring_up_to_date(place, [*events, event], desk)
+    _resolve(place, desk)
     give_back(target, desk.project.id, desk.settings, session=desk.session)
-    return Recorded(answer.key, event_id, "saved")
+    return Recorded(answer.key, event.id, "saved")

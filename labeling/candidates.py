@@ -8,18 +8,27 @@ loads everything.
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from time import monotonic
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import Annotation, DuplicateGroup, Gold, Lease, Tweet
+from db.types import UtcDateTime
 
 REPEAT_SLOT = 1_000_000  # slots from here on belong to hidden repeats, one a person
 ANSWERED = ("label", "skip")
 FEW = 2_000  # open groups that are cheaper to look at one by one than to find by walking
 MANY = 20_000  # open groups from which on their number is counted once a minute only
 _REMEMBER_SECONDS = 60.0
+_GROUPS = DuplicateGroup.metadata.tables["duplicate_group"].c
+_OPEN = (
+    select(_GROUPS.split, func.count())
+    .where(_GROUPS.project_id == bindparam("project"), _GROUPS.open)
+    .group_by(_GROUPS.split)
+)
 _COUNTED: dict[tuple[str, int], tuple[float, dict[str, int]]] = {}
 
 
@@ -43,38 +52,39 @@ class Candidate:
     split: str
 
 
-def may_be_asked(asking: Asking) -> list[ColumnElement[bool]]:
+@cache
+def may_be_asked(propagate: bool) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions on Tweet joined with DuplicateGroup under which it may be asked.
 
     It has no gold label (its group, where answers count for the group), this person has neither
     answered nor skipped it and does not hold it, and fewer people than the overlap have answered
-    it or are being asked it.
+    it or are being asked it. Who asks is named with the execution: `asked_by`.
     """
-    mine = and_(Annotation.tweet_id == Tweet.id, Annotation.annotator_id == asking.annotator_id)
+    person = bindparam("person")
+    mine = and_(Annotation.tweet_id == Tweet.id, Annotation.annotator_id == person)
     answered = select(Annotation.id).where(mine, Annotation.kind.in_(ANSWERED)).exists()
-    held = (
-        select(Lease.id)
-        .where(Lease.tweet_id == Tweet.id, Lease.annotator_id == asking.annotator_id)
-        .exists()
-    )
+    held = select(Lease.id).where(Lease.tweet_id == Tweet.id, Lease.annotator_id == person).exists()
     answers = (
         select(func.count(Annotation.id))
         .where(Annotation.tweet_id == Tweet.id, Annotation.kind == "label")
         .scalar_subquery()
     )
+    at = bindparam("at", type_=UtcDateTime)
     asked = (
         select(func.count(Lease.id))
-        .where(Lease.tweet_id == Tweet.id, Lease.slot < REPEAT_SLOT, Lease.expires_at > asking.at)
+        .where(Lease.tweet_id == Tweet.id, Lease.slot < REPEAT_SLOT, Lease.expires_at > at)
         .scalar_subquery()
     )
-    return [
-        unlabelled(asking.propagate),
-        ~answered,
-        ~held,
-        answers + asked < asking.overlap,
-    ]
+    overlap = bindparam("overlap", type_=Integer)
+    return unlabelled(propagate), ~answered, ~held, answers + asked < overlap
 
 
+def asked_by(asking: Asking) -> dict[str, Any]:
+    """Return the parameters of `may_be_asked`."""
+    return {"person": asking.annotator_id, "at": asking.at, "overlap": asking.overlap}
+
+
+@cache
 def unlabelled(propagate: bool) -> ColumnElement[bool]:
     """Return the condition that a tweet (joined with its group) still needs a gold label.
 
@@ -108,19 +118,26 @@ def eligible(
 
 
 def _look(wanted: Collection[int], asking: Asking, *, session: Session) -> dict[int, Candidate]:
-    query = (
-        select(Tweet.id, Tweet.split, Tweet.project_id)
-        .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
-        .where(Tweet.id.in_(wanted), *may_be_asked(asking))
-        .with_for_update(skip_locked=True, of=Tweet)
-    )
+    rows = session.execute(_looking(asking.propagate), {**asked_by(asking), "wanted": wanted})
     # The project is compared here: as a condition, it would tempt SQLite to read the project's
     # whole index instead of the few rows named.
     return {
-        row.id: Candidate(row.id, row.split)
-        for row in session.execute(query)
-        if row.project_id == asking.project_id
+        row.id: Candidate(row.id, row.split) for row in rows if row.project_id == asking.project_id
     }
+
+
+@cache
+def _looking(propagate: bool) -> Select[int, str, int]:
+    """Build the statement once: dealing a queue looks dozens of times, and others wait for it."""
+    return (
+        select(Tweet.id, Tweet.split, Tweet.project_id)
+        .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
+        .where(
+            Tweet.id.in_(bindparam("wanted", expanding=True)),
+            *may_be_asked(propagate),
+        )
+        .with_for_update(skip_locked=True, of=Tweet)
+    )
 
 
 def count_open(project_id: int, *, session: Session) -> dict[str, int]:
@@ -133,12 +150,8 @@ def count_open(project_id: int, *, session: Session) -> dict[str, int]:
     counted_at, counts = _COUNTED.get(place, (0.0, {}))
     if monotonic() - counted_at < _REMEMBER_SECONDS:
         return dict(counts)
-    query = (
-        select(DuplicateGroup.split, func.count())
-        .where(DuplicateGroup.project_id == project_id, DuplicateGroup.open)
-        .group_by(DuplicateGroup.split)
-    )
-    counts = {row[0]: row[1] for row in session.execute(query)}
+    rows = session.execute(_OPEN, {"project": project_id})
+    counts = {row[0]: row[1] for row in rows}
     if sum(counts.values()) > MANY:
         _COUNTED[place] = (monotonic(), counts)
     return dict(counts)

@@ -2,15 +2,24 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from db.projects import labels_of
 from db.schema import Annotator, LabelExample, Project, Tweet
 from labeling.auditing import audit
 from labeling.errors import LabelError
+from labeling.merged import merged_labels
 from labeling.permissions import require_of
 
+# Built once, and past the ORM: each answer of each person asks for it.
+_EXAMPLE, _TWEET = (LabelExample.metadata.tables[name].c for name in ("label_example", "tweet"))
+_EXAMPLES = (
+    select(_EXAMPLE.tweet_id, _EXAMPLE.label, _TWEET.text)
+    .join_from(_EXAMPLE.id.table, _TWEET.id.table, _TWEET.id == _EXAMPLE.tweet_id)
+    .where(_EXAMPLE.project_id == bindparam("project"))
+    .order_by(_EXAMPLE.id)
+)
 MAX_EXAMPLES = 20  # of one label; guidelines that nobody reads to the end help nobody
 
 
@@ -25,20 +34,10 @@ class Example:
 
 def examples_of(project: Project, *, session: Session) -> list[Example]:
     """Return the project's examples, oldest first; those of labels merged since count for them."""
-    merged = {
-        label.value: label.merged_into
-        for label in labels_of(project, session=session, active=False)
-        if label.merged_into is not None
-    }
-    query = (
-        select(LabelExample.tweet_id, LabelExample.label, Tweet.text)
-        .join(Tweet, Tweet.id == LabelExample.tweet_id)
-        .where(LabelExample.project_id == project.id)
-        .order_by(LabelExample.id)
-    )
+    merged = merged_labels(project.id, session=session)
     return [
         Example(row.tweet_id, merged.get(row.label, row.label), row.text)
-        for row in session.execute(query)
+        for row in session.execute(_EXAMPLES, {"project": project.id})
     ]
 
 

@@ -3,56 +3,87 @@
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session
 
 from db.projects import settings_of
-from db.schema import Annotation, AnnotationEvent, Annotator, Project, Tweet
+from db.schema import Annotator, Base, Project
 from db.types import now
 from labeling.asking import Counters, HistoryItem
-from labeling.candidates import count_open
+from labeling.candidates import ANSWERED, count_open
 
 _LEAST_SECONDS = 60.0
 _PAUSE = timedelta(minutes=5)
 _SPEED_OVER = 100
 
 
+# Built once, and past the ORM: each answer of each person asks for these.
+_TABLES = Base.metadata.tables
+_EVENTS, _TWEETS, _ANNOTATIONS = (
+    _TABLES["annotation_event"],
+    _TABLES["tweet"],
+    _TABLES["annotation"],
+)
+_OWN = (
+    _EVENTS.c.project_id == bindparam("project"),
+    _EVENTS.c.annotator_id == bindparam("person"),
+)
+_UNDO = _EVENTS.alias("undo")
+_STANDS = ~select(_UNDO.c.id).where(_UNDO.c.undoes_id == _EVENTS.c.id).exists()
+_LAST = (
+    select(
+        _EVENTS.c.id,
+        _EVENTS.c.idempotency_key,
+        _EVENTS.c.tweet_id,
+        _TWEETS.c.text,
+        _EVENTS.c.kind,
+        _EVENTS.c.label,
+        _ANNOTATIONS.c.flagged,
+        _ANNOTATIONS.c.comment,
+        _EVENTS.c.created_at,
+    )
+    .join(_TWEETS, _TWEETS.c.id == _EVENTS.c.tweet_id)
+    .outerjoin(
+        _ANNOTATIONS,
+        (_ANNOTATIONS.c.tweet_id == _EVENTS.c.tweet_id)
+        & (_ANNOTATIONS.c.annotator_id == _EVENTS.c.annotator_id),
+    )
+    .where(*_OWN, _EVENTS.c.kind.in_(ANSWERED), _STANDS)
+    .order_by(_EVENTS.c.id.desc())
+    .limit(bindparam("limit"))
+)
+_SAME = _EVENTS.c.label == _EVENTS.c.suggested_label
+_COUNTS = select(
+    func.count(_EVENTS.c.id),
+    func.count(_EVENTS.c.suggested_label),
+    func.count(_EVENTS.c.id).filter(_SAME),
+).where(*_OWN, _EVENTS.c.kind == "label", _EVENTS.c.created_at >= bindparam("since"), _STANDS)
+_TIMES = (
+    select(_EVENTS.c.created_at)
+    .where(*_OWN, _EVENTS.c.kind == "label")
+    .order_by(_EVENTS.c.id.desc())
+    .limit(_SPEED_OVER)
+)
+
+
 def history(
     project: Project, annotator: Annotator, *, session: Session, limit: int = 20
 ) -> list[HistoryItem]:
     """Return a person's last answers and skips that were not taken back, newest first."""
-    undo = aliased(AnnotationEvent)
-    undone = select(undo.id).where(undo.undoes_id == AnnotationEvent.id).exists()
-    query = (
-        select(AnnotationEvent, Tweet.text, Annotation)
-        .join(Tweet, Tweet.id == AnnotationEvent.tweet_id)
-        .outerjoin(
-            Annotation,
-            (Annotation.tweet_id == AnnotationEvent.tweet_id)
-            & (Annotation.annotator_id == AnnotationEvent.annotator_id),
-        )
-        .where(
-            AnnotationEvent.project_id == project.id,
-            AnnotationEvent.annotator_id == annotator.id,
-            AnnotationEvent.kind.in_(("label", "skip")),
-            ~undone,
-        )
-        .order_by(AnnotationEvent.id.desc())
-        .limit(limit)
-    )
+    asked = {"project": project.id, "person": annotator.id, "limit": limit}
     return [
         HistoryItem(
-            event_id=event.id,
-            key=event.idempotency_key,
-            tweet_id=event.tweet_id,
-            text=text,
-            kind=event.kind,
-            label=event.label,
-            flagged=annotation.flagged if annotation else False,
-            comment=annotation.comment if annotation else None,
-            answered_at=event.created_at,
+            event_id=row[0],
+            key=row[1],
+            tweet_id=row[2],
+            text=row[3],
+            kind=row[4],
+            label=row[5],
+            flagged=bool(row[6]),
+            comment=row[7],
+            answered_at=row[8],
         )
-        for event, text, annotation in session.execute(query)
+        for row in session.execute(_LAST, asked)
     ]
 
 
@@ -62,27 +93,9 @@ def counters(
     """Return what stands beside the tweet; day_start: when their day began, else UTC midnight."""
     moment = now()
     since = day_start or moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    undo = aliased(AnnotationEvent)
-    undone = select(undo.id).where(undo.undoes_id == AnnotationEvent.id).exists()
-    mine = (
-        AnnotationEvent.project_id == project.id,
-        AnnotationEvent.annotator_id == annotator.id,
-        AnnotationEvent.kind == "label",
-    )
-    same = AnnotationEvent.label == AnnotationEvent.suggested_label
-    done, compared, agreed = session.execute(
-        select(
-            func.count(AnnotationEvent.id),
-            func.count(AnnotationEvent.suggested_label),
-            func.count(AnnotationEvent.id).filter(same),
-        ).where(*mine, AnnotationEvent.created_at >= since, ~undone)
-    ).one()
-    times = session.scalars(
-        select(AnnotationEvent.created_at)
-        .where(*mine)
-        .order_by(AnnotationEvent.id.desc())
-        .limit(_SPEED_OVER)
-    ).all()
+    own = {"project": project.id, "person": annotator.id}
+    done, compared, agreed = session.execute(_COUNTS, {**own, "since": since}).one()
+    times = session.scalars(_TIMES, own).all()
     return Counters(
         done_today=done,
         per_hour=_per_hour(list(times)),

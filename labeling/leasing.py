@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import Annotation, DuplicateGroup, Lease, Tweet
@@ -16,6 +16,11 @@ from db.upsert import insert_or_skip
 from labeling.candidates import ANSWERED, REPEAT_SLOT, Asking, eligible, unlabelled
 
 _LEASES = Lease.metadata.tables["lease"]
+_HELD = delete(_LEASES).where(
+    _LEASES.c.tweet_id == bindparam("tweet"), _LEASES.c.annotator_id == bindparam("person")
+)
+_END = _HELD.where(_LEASES.c.slot < REPEAT_SLOT)
+_END_REPEAT = _HELD.where(_LEASES.c.slot >= REPEAT_SLOT)
 
 
 @dataclass(frozen=True)
@@ -178,12 +183,8 @@ def _next_position(asking: Asking, count: int, *, first: bool, session: Session)
 
 def release(tweet_id: int, annotator_id: int, *, repeat: bool, session: Session) -> None:
     """End a person's claim on a tweet; `repeat` says which of the two kinds."""
-    kind = Lease.slot >= REPEAT_SLOT if repeat else Lease.slot < REPEAT_SLOT
-    session.execute(
-        delete(Lease).where(
-            and_(Lease.tweet_id == tweet_id, Lease.annotator_id == annotator_id, kind)
-        )
-    )
+    ends = _END_REPEAT if repeat else _END
+    session.execute(ends, {"tweet": tweet_id, "person": annotator_id})
 
 
 def live_elsewhere(project_id: int, annotator_id: int, at: datetime, *, session: Session) -> int:

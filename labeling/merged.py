@@ -4,19 +4,22 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import Gold, Label, Tweet
 from labeling.asking import Suggestion
 
+_LABELS = Label.metadata.tables["label"].c
+_MERGED = select(_LABELS.value, _LABELS.merged_into).where(
+    _LABELS.project_id == bindparam("project"), _LABELS.merged_into.is_not(None)
+)
+
 
 def merged_labels(project_id: int, *, session: Session) -> dict[str, str]:
     """Return, for each merged label's value, the value of the label that it counts for."""
-    query = select(Label.value, Label.merged_into).where(
-        Label.project_id == project_id, Label.merged_into.is_not(None)
-    )
-    return {value: into for value, into in session.execute(query) if into is not None}
+    rows = session.execute(_MERGED, {"project": project_id})
+    return {row[0]: row[1] for row in rows}
 
 
 def let_count(project_id: int, tweets: Select[int], *, session: Session) -> None:

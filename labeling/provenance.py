@@ -1,14 +1,13 @@
 """Why a tweet was answered and what was suggested: read from the store, not from the browser."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from db.project_settings import ProjectSettings
-from db.projects import current_model
-from db.schema import AnnotationEvent, Lease, Prediction, Project
+from labeling.answer_rows import Claim, Event, predicted
 from labeling.asking import Answer
 from labeling.candidates import REPEAT_SLOT
 
@@ -38,8 +37,9 @@ class Provenance:
 
 def provenance(
     answer: Answer,
-    project: Project,
-    annotator_id: int,
+    claims: Sequence[Claim],
+    earlier: Sequence[Event],
+    project_id: int,
     settings: ProjectSettings,
     *,
     session: Session,
@@ -49,72 +49,63 @@ def provenance(
     the claim that it names, or else (a reload in another tab) the one that the person holds on
     the tweet; the person's own answer under the same claim, which this one revises; nothing: the
     page was stale. An answer that names no claim was the person's own choice of tweet.
+    claims, earlier: the person's claims and events on the tweet.
     """
     if answer.lease_generation is None:
-        return _own_choice(answer, project, session=session)
-    lease = _claim(answer, annotator_id, session=session)
-    if lease is not None:
-        visible = settings.show_suggestions and not lease.blind
+        return _own_choice(answer, project_id, session=session)
+    claim = _claim(answer, claims)
+    if claim is not None:
+        visible = settings.show_suggestions and not claim.blind
         return Provenance(
-            queue_reason=lease.reason,
-            suggested_label=lease.suggested_label,
-            suggested_confidence=lease.suggested_confidence,
-            suggested_model_id=lease.model_version_id,
-            suggestion_shown=answer.shown and visible and lease.suggested_label is not None,
-            queue_probability=lease.probability,
-            blind=lease.blind,
+            queue_reason=claim.reason,
+            suggested_label=claim.suggested_label,
+            suggested_confidence=claim.suggested_confidence,
+            suggested_model_id=claim.model_version_id,
+            suggestion_shown=answer.shown and visible and claim.suggested_label is not None,
+            queue_probability=claim.probability,
+            blind=claim.blind,
         )
-    earlier = _revised(answer, annotator_id, session=session)
-    if earlier is not None:
+    revised = _revised(answer, earlier)
+    if revised is not None:
         return Provenance(
-            queue_reason=earlier.queue_reason,
-            suggested_label=earlier.suggested_label,
-            suggested_confidence=earlier.suggested_confidence,
-            suggested_model_id=earlier.suggested_model_id,
-            suggestion_shown=earlier.suggestion_shown,
-            queue_probability=earlier.queue_probability,
-            blind=earlier.blind,
+            queue_reason=revised.queue_reason,
+            suggested_label=revised.suggested_label,
+            suggested_confidence=revised.suggested_confidence,
+            suggested_model_id=revised.suggested_model_id,
+            suggestion_shown=revised.suggestion_shown,
+            queue_probability=revised.queue_probability,
+            blind=revised.blind,
         )
     return Provenance("unknown", stale=True)
 
 
-def _own_choice(answer: Answer, project: Project, *, session: Session) -> Provenance:
-    model = current_model(project, session=session)
-    prediction = session.get(Prediction, (model.id, answer.tweet_id)) if model else None
-    if prediction is None:
+def _own_choice(answer: Answer, project_id: int, *, session: Session) -> Provenance:
+    said = predicted(answer.tweet_id, project_id, session=session)
+    if said is None:
         return Provenance("direct")
     return Provenance(
         queue_reason="direct",
-        suggested_label=prediction.label,
-        suggested_confidence=prediction.confidence,
-        suggested_model_id=prediction.model_version_id,
+        suggested_label=said[0],
+        suggested_confidence=said[1],
+        suggested_model_id=said[2],
         suggestion_shown=answer.shown,
     )
 
 
-def _claim(answer: Answer, annotator_id: int, *, session: Session) -> Lease | None:
-    query = select(Lease).where(
-        Lease.tweet_id == answer.tweet_id, Lease.annotator_id == annotator_id
-    )
-    held = session.scalars(query).all()
-    named = [lease for lease in held if lease.id == answer.lease_generation]
-    others = [lease for lease in held if lease.slot < REPEAT_SLOT]
+def _claim(answer: Answer, held: Sequence[Claim]) -> Claim | None:
+    named = [claim for claim in held if claim.id == answer.lease_generation]
+    others = [claim for claim in held if claim.slot < REPEAT_SLOT]
     return next(iter(named or others or held), None)
 
 
-def _revised(answer: Answer, annotator_id: int, *, session: Session) -> AnnotationEvent | None:
-    undo = aliased(AnnotationEvent)
-    query = (
-        select(AnnotationEvent)
-        .where(
-            AnnotationEvent.tweet_id == answer.tweet_id,
-            AnnotationEvent.annotator_id == annotator_id,
-            AnnotationEvent.lease_generation == answer.lease_generation,
-            AnnotationEvent.kind.in_(("label", "skip")),
-            AnnotationEvent.conflict.is_(False),
-            ~select(undo.id).where(undo.undoes_id == AnnotationEvent.id).exists(),
-        )
-        .order_by(AnnotationEvent.id.desc())
-        .limit(1)
+def _revised(answer: Answer, earlier: Sequence[Event]) -> Event | None:
+    undone = {event.undoes_id for event in earlier}
+    revised = (
+        event
+        for event in earlier
+        if event.lease_generation == answer.lease_generation
+        and event.kind in {"label", "skip"}
+        and not event.conflict
+        and event.id not in undone
     )
-    return session.scalars(query).one_or_none()
+    return max(revised, key=lambda event: event.id, default=None)

@@ -15,19 +15,61 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.util import identity_key
 
 from db.project_settings import ProjectSettings
 from db.projects import settings_of
-from db.schema import Annotation, AnnotationEvent, DuplicateGroup, Gold, Project, Tweet
+from db.schema import Base, DuplicateGroup, Gold, Project, Tweet
 from db.types import now
+from db.upsert import insert_or_replace
 from labeling.merged import merged_labels
 
 BY_PEOPLE = ("adjudicated", "agreement", "single")
 BORROWED = ("propagated", "auto-accepted")
 _MEMBER = aliased(Tweet)
+
+# Built once, and past the ORM: everybody else who answers waits for an answer's transaction.
+_TABLES = Base.metadata.tables
+_GOLD, _TWEETS, _GROUPS = _TABLES["gold"], _TABLES["tweet"], _TABLES["duplicate_group"]
+_ANNOTATIONS, _EVENTS = _TABLES["annotation"], _TABLES["annotation_event"]
+_MEMBERS = (
+    select(
+        _TWEETS.c.id,
+        _TWEETS.c.project_id,
+        _TWEETS.c.imported_label,
+        _GROUPS.c.open,
+        _GOLD.c.label,
+        _GOLD.c.source,
+        _GOLD.c.annotator_id,
+        _GOLD.c.origin_tweet_id,
+        _GOLD.c.created_at,
+    )
+    .join(_GROUPS, _GROUPS.c.id == _TWEETS.c.group_id)
+    .outerjoin(_GOLD, _GOLD.c.tweet_id == _TWEETS.c.id)
+    .where(_TWEETS.c.group_id == bindparam("group"))
+    .order_by(_TWEETS.c.id)
+)
+_SAID = (
+    select(
+        _ANNOTATIONS.c.tweet_id,
+        _ANNOTATIONS.c.annotator_id,
+        _ANNOTATIONS.c.label,
+        _EVENTS.c.id,
+        _EVENTS.c.conflict,
+        _EVENTS.c.queue_reason,
+    )
+    .join(_TWEETS, _TWEETS.c.id == _ANNOTATIONS.c.tweet_id)
+    .join(_EVENTS, _EVENTS.c.id == _ANNOTATIONS.c.event_id)
+    .where(_TWEETS.c.group_id == bindparam("group"), _ANNOTATIONS.c.kind == "label")
+)
+_REMOVE = delete(_GOLD).where(_GOLD.c.tweet_id == bindparam("tweet"))
+_REOPEN = (
+    update(_GROUPS).where(_GROUPS.c.id == bindparam("group")).values(open=bindparam("open_now"))
+)
 
 
 @dataclass(frozen=True)
@@ -63,34 +105,62 @@ def decide(said: Sequence[Said], overlap: int) -> Decision | None:
     return Decision(label, "agreement") if 2 * votes > len(said) else None
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A gold label that a tweet has."""
+
+    label: str
+    source: str
+    annotator_id: int | None
+    origin_tweet_id: int | None
+    created_at: datetime
+
+
+@dataclass(slots=True)
 class _Member:
+    """A tweet of the group. gold: what it shall have; before: what stands in the store."""
+
     tweet_id: int
     project_id: int
     imported_label: str | None
-    gold: Gold | None
+    gold: _Held | None
+    before: _Held | None
     said: list[Said] = field(default_factory=list)
 
+    @property
+    def source(self) -> str | None:
+        return self.gold.source if self.gold else None
 
-def resolve(group_id: int, *, settings: ProjectSettings, session: Session) -> None:
+
+def resolve(
+    group_id: int,
+    *,
+    settings: ProjectSettings,
+    session: Session,
+    merged: Mapping[str, str] | None = None,
+) -> None:
     """Bring the gold labels of a duplicate group in line with what people said of its members.
 
-    Also keeps the group's `open`. Calling it again changes nothing.
+    Also keeps the group's `open`. Calling it again changes nothing. merged: labels that count for
+    another one (labeling.merged), where the caller knows them.
     """
     session.flush()
     moment = now()
-    members = _members(group_id, session=session)
+    rows = session.execute(_MEMBERS, {"group": group_id}).all()
+    if rows and merged is None:
+        merged = merged_labels(rows[0].project_id, session=session)
+    members = _members(rows, merged or {})
+    for answer in session.execute(_SAID, {"group": group_id}):
+        said = Said(answer[1], answer[2] or "", answer[3], answer[4], answer[5] == "direct")
+        members[answer[0]].said.append(said)
     for member in members.values():
-        _settle(member, settings, moment, session=session)
-    session.flush()
-    _propagate(members.values(), settings, moment, session=session)
-    session.flush()
-    any_gold = any(member.gold is not None for member in members.values())
-    session.execute(
-        update(DuplicateGroup)
-        .where(DuplicateGroup.id == group_id, DuplicateGroup.open == any_gold)
-        .values(open=not any_gold)
-    )
+        _settle(member, settings, moment)
+    _propagate(list(members.values()), settings, moment)
+    _store([one for one in members.values() if one.gold is not one.before], session=session)
+    open_now = all(member.gold is None for member in members.values())
+    if not rows or rows[0].open != open_now:
+        session.execute(_REOPEN, {"group": group_id, "open_now": open_now})
+        _forget(DuplicateGroup, [group_id], session=session)
 
 
 def resolve_tweets(
@@ -142,74 +212,49 @@ def _any_by_people(project_id: int, *, session: Session) -> bool:
     return session.scalars(query.limit(1)).first() is not None
 
 
-def _members(group_id: int, *, session: Session) -> Mapping[int, _Member]:
-    tweets = (
-        select(Tweet.id, Tweet.project_id, Tweet.imported_label, Gold)
-        .outerjoin(Gold, Gold.tweet_id == Tweet.id)
-        .where(Tweet.group_id == group_id)
-        .order_by(Tweet.id)
-    )
-    rows = session.execute(tweets).all()
-    merged = merged_labels(rows[0].project_id, session=session) if rows else {}
-    members = {
-        row[0]: _Member(row[0], row[1], merged.get(row[2] or "", row[2]), row[3]) for row in rows
-    }
-    answers = (
-        select(
-            Annotation.tweet_id,
-            Annotation.annotator_id,
-            Annotation.label,
-            AnnotationEvent.id,
-            AnnotationEvent.conflict,
-            AnnotationEvent.queue_reason,
-        )
-        .join(Tweet, Tweet.id == Annotation.tweet_id)
-        .join(AnnotationEvent, AnnotationEvent.id == Annotation.event_id)
-        .where(Tweet.group_id == group_id, Annotation.kind == "label")
-    )
-    for tweet_id, annotator_id, label, event_id, conflict, reason in session.execute(answers):
-        said = Said(annotator_id, label or "", event_id, conflict, reason == "direct")
-        members[tweet_id].said.append(said)
+def _members(rows: Sequence[Row[Any]], merged: Mapping[str, str]) -> dict[int, _Member]:
+    members = {}
+    for row in rows:
+        held = None
+        if row.source is not None:
+            held = _Held(
+                row.label, row.source, row.annotator_id, row.origin_tweet_id, row.created_at
+            )
+        imported = merged.get(row.imported_label or "", row.imported_label)
+        members[row.id] = _Member(row.id, row.project_id, imported, held, held)
     return members
 
 
-def _settle(
-    member: _Member, settings: ProjectSettings, moment: datetime, *, session: Session
-) -> None:
+def _settle(member: _Member, settings: ProjectSettings, moment: datetime) -> None:
     """Set a member's own gold label; leaves what it has from others alone."""
-    source = member.gold.source if member.gold else None
-    if source == "adjudicated":
+    if member.source == "adjudicated":
         return
     if member.imported_label is not None:
         decision = decide([one for one in member.said if one.direct], 1)
-        if decision is None and source == "imported":
+        if decision is None and member.source == "imported":
             return
         decision = decision or Decision(member.imported_label, "imported")
     else:
         decision = decide(member.said, settings.overlap)
     if decision is not None:
-        _write(member, decision, None, moment, session=session)
-    elif source in BY_PEOPLE:
-        _remove(member, session=session)
+        _give(member, decision, None, moment)
+    elif member.source in BY_PEOPLE:
+        member.gold = None
 
 
-def _propagate(
-    members: Iterable[_Member], settings: ProjectSettings, moment: datetime, *, session: Session
-) -> None:
-    members = list(members)
-    owners = [one for one in members if one.gold is not None and one.gold.source in BY_PEOPLE]
+def _propagate(members: Sequence[_Member], settings: ProjectSettings, moment: datetime) -> None:
+    owners = [one for one in members if one.source in BY_PEOPLE]
     origin = min(owners, key=_strength, default=None)
     for member in members:
-        source = member.gold.source if member.gold else None
-        if source is not None and source not in BORROWED:
+        if member.source is not None and member.source not in BORROWED:
             continue
         if origin is None or origin.gold is None:
-            if source == "propagated":
-                _remove(member, session=session)
+            if member.source == "propagated":
+                member.gold = None
         elif settings.propagate:
             gold = origin.gold
             decision = Decision(gold.label, "propagated", gold.annotator_id)
-            _write(member, decision, origin.tweet_id, moment, session=session)
+            _give(member, decision, origin.tweet_id, moment)
 
 
 def _strength(member: _Member) -> tuple[int, datetime, int]:
@@ -218,27 +263,48 @@ def _strength(member: _Member) -> tuple[int, datetime, int]:
     return (BY_PEOPLE.index(member.gold.source), member.gold.created_at, member.tweet_id)
 
 
-def _write(
-    member: _Member,
-    decision: Decision,
-    origin_tweet_id: int | None,
-    moment: datetime,
-    *,
-    session: Session,
+def _give(
+    member: _Member, decision: Decision, origin_tweet_id: int | None, moment: datetime
 ) -> None:
+    """Give a member a gold label; one that it has already keeps its time."""
     gold = member.gold
     wanted = (decision.label, decision.source, decision.annotator_id, origin_tweet_id)
-    if gold is None:
-        gold = member.gold = Gold(tweet_id=member.tweet_id, project_id=member.project_id)
-        session.add(gold)
-    elif (gold.label, gold.source, gold.annotator_id, gold.origin_tweet_id) == wanted:
-        return
-    gold.label, gold.source, gold.annotator_id, gold.origin_tweet_id = wanted
-    gold.model_version_id, gold.created_at, gold.note = None, moment, ""
-    gold.merged_from = None
+    if gold is None or wanted != (
+        gold.label,
+        gold.source,
+        gold.annotator_id,
+        gold.origin_tweet_id,
+    ):
+        member.gold = _Held(*wanted, created_at=moment)
 
 
-def _remove(member: _Member, *, session: Session) -> None:
-    if member.gold is not None:
-        session.delete(member.gold)
-    member.gold = None
+def _store(changed: Sequence[_Member], *, session: Session) -> None:
+    gone = [{"tweet": one.tweet_id} for one in changed if one.gold is None]
+    if gone:
+        session.execute(_REMOVE, gone)
+    rows = [
+        {
+            "tweet_id": one.tweet_id,
+            "project_id": one.project_id,
+            "label": one.gold.label,
+            "source": one.gold.source,
+            "annotator_id": one.gold.annotator_id,
+            "model_version_id": None,
+            "origin_tweet_id": one.gold.origin_tweet_id,
+            "note": "",
+            "merged_from": None,
+            "created_at": one.gold.created_at,
+        }
+        for one in changed
+        if one.gold is not None
+    ]
+    insert_or_replace(_GOLD, rows, session=session, key=("tweet_id",))
+    _forget(Gold, [one.tweet_id for one in changed], session=session)
+
+
+def _forget(table: type[Base], numbers: Iterable[int], *, session: Session) -> None:
+    """Let the session read these rows again if it has loaded them: they were written past it."""
+    for number in numbers:
+        loaded = session.identity_map.get(identity_key(table, number))
+        if loaded is not None:
+            session.expire(loaded)

@@ -4,13 +4,13 @@ from sqlalchemy.orm import Session
 
 from db.clock import steady
 from db.project_settings import ProjectSettings
-from db.schema import AnnotationEvent
+from labeling.answer_rows import Event
 from labeling.candidates import Asking, eligible
 from labeling.leasing import Pick, claim
 
 
 def give_back(
-    undone: AnnotationEvent, project_id: int, settings: ProjectSettings, *, session: Session
+    undone: Event, project_id: int, settings: ProjectSettings, *, session: Session
 ) -> None:
     """Claim the tweet of an answer that was taken back, in front of all others, as it was picked.
 

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.orm import Session
 
-from db.projects import labels_of, settings_of
-from db.schema import Annotator, Project
+from db.projects import settings_of
+from db.schema import Annotator, Label, Project
 from db.sessions import reading, writing
 from labeling.answering import counters, history, record
 from labeling.asking import Answer, QueueItem, Recorded
@@ -36,6 +36,18 @@ MOST_ANSWERS = 500  # of one outbox; the rest comes with the next
 REMEMBERED = 2000
 LOOK_AFTER_SECONDS = 15.0  # counting labels is too slow for each press
 MOVES_ON = ("label", "skip")
+_LABEL = Label.metadata.tables["label"].c
+_LABELS = (
+    select(_LABEL.value, _LABEL.name, _LABEL.description, _LABEL.hotkey, _LABEL.color)
+    .where(_LABEL.project_id == bindparam("project"), _LABEL.active)
+    .order_by(_LABEL.position, _LABEL.id)
+)
+# Built once: it is asked in each transaction of the page.
+_WHO = (
+    select(Project, Annotator)
+    .join(Annotator, Annotator.id == bindparam("person"))
+    .where(Project.id == bindparam("project"))
+)
 
 
 @dataclass
@@ -44,6 +56,7 @@ class Exchange:
 
     replied: to the question that was answered last (labeling.widget.questions). focus: what the
     person wants to be asked. warmed: the model that was loaded to explain its suggestions.
+    lease_seconds: of the project, as last read.
     """
 
     project_id: int
@@ -59,6 +72,7 @@ class Exchange:
     replied: dict[str, Any] | None = None
     focus: Focus = ANYTHING
     warmed: int | None = None
+    lease_seconds: int = 600
 
 
 @dataclass(frozen=True)
@@ -168,12 +182,9 @@ def refill(exchange: Exchange, *, engine: Engine) -> None:
 
     For after the card was drawn: nobody waits for it, and they go with the next drawing.
     """
-    with reading(engine) as session:
-        project, _ = _who(exchange, session=session)
-        lease_seconds = settings_of(project).lease_seconds
     moment = time.monotonic()
-    stale = moment - exchange.fetched_at > lease_seconds / 3
-    at_work = moment - exchange.active_at < lease_seconds
+    stale = moment - exchange.fetched_at > exchange.lease_seconds / 3
+    at_work = moment - exchange.active_at < exchange.lease_seconds
     if len(exchange.items) < REFILL_BELOW or (stale and at_work):
         _fetch(exchange, engine=engine)
 
@@ -210,6 +221,7 @@ def to_json(
     exchange.run += 1
     with reading(engine) as session:
         project, person = _who(exchange, session=session)
+        exchange.lease_seconds = settings_of(project).lease_seconds
         counted = counters(project, person, session=session, day_start=day_start)
         return {
             # Never the same for two stores: what a browser keeps must not reach another one.
@@ -252,20 +264,11 @@ def to_json(
 
 
 def _labels(project: Project, *, session: Session) -> list[dict[str, str]]:
-    return [
-        {
-            "value": label.value,
-            "name": label.name,
-            "description": label.description,
-            "hotkey": label.hotkey,
-            "color": label.color,
-        }
-        for label in labels_of(project, session=session)
-    ]
+    rows = session.execute(_LABELS, {"project": project.id}).mappings()
+    return [dict(row) for row in rows]
 
 
 def _who(exchange: Exchange, *, session: Session) -> tuple[Project, Annotator]:
-    return (
-        session.get_one(Project, exchange.project_id),
-        session.get_one(Annotator, exchange.annotator_id),
-    )
+    numbers = {"project": exchange.project_id, "person": exchange.annotator_id}
+    project, person = session.execute(_WHO, numbers).one()
+    return project, person

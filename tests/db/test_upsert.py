@@ -35,5 +35,5 @@ def test_a_row_is_inserted_once_and_found_afterwards(engine: Engine) -> None:
 
 @pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])
 def test_the_statement_is_worded_for_both_databases(dialect: object) -> None:
-    statement = _insert(GROUPS, dialect).on_conflict_do_nothing(index_elements=["split"])
+    statement = _insert(GROUPS, dialect.name).on_conflict_do_nothing(index_elements=["split"])
     assert "ON CONFLICT (split) DO NOTHING" in str(statement.compile(dialect=dialect))
