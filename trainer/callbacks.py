@@ -37,6 +37,9 @@ class Callbacks(Protocol):
     def on_prepare(self, done: int, total: int) -> None:
         """While tweets are embedded, before the first step: how many of how many texts."""
 
+    def on_ngrams(self, done: int, most: int) -> None:
+        """While n-grams are fitted: passes over the data, of how many at most."""
+
     def on_start(self, total_steps: int) -> None:
         """Before the first step."""
 
@@ -55,6 +58,9 @@ class NullCallbacks:
     """Callbacks that report to nobody and never stop."""
 
     def on_prepare(self, done: int, total: int) -> None:
+        """Do nothing."""
+
+    def on_ngrams(self, done: int, most: int) -> None:
         """Do nothing."""
 
     def on_start(self, total_steps: int) -> None:

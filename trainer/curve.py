@@ -25,7 +25,11 @@ class CurveRecorder:
 
     def on_prepare(self, done: int, total: int) -> None:
         """Pass on how many tweets are embedded."""
-        self.progress(done, total, "reading the tweets")
+        self.progress(done, total, f"reading the tweets, {done:,} of {total:,}")
+
+    def on_ngrams(self, done: int, most: int) -> None:
+        """Pass on how far the n-grams are fitted."""
+        self.progress(done, most, f"fitting n-grams, pass {done} of at most {most}")
 
     def on_start(self, total_steps: int) -> None:
         """Choose how many steps a point of the curve stands for."""

@@ -75,9 +75,7 @@ def train_probe(
     joint = None
     if config.joins_ngrams and not fitted.cancelled:
         try:
-            joint = fit_joint_probe(
-                training, len(label_map), config, should_stop=callbacks.should_stop
-            )
+            joint = fit_joint_probe(training, len(label_map), config, callbacks=callbacks)
             _report(joint, validation, label_map, fitted, callbacks)
         except Cancelled:  # the head alone is there already, and worth keeping
             fitted = replace(fitted, cancelled=True)

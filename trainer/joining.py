@@ -4,12 +4,13 @@ Fine-tuning leaves signal in the spelling behind; both experts' logits are added
 factor that makes the validation labels likeliest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from trainer.calibration import fit_mixture, fit_temperature
+from trainer.callbacks import Callbacks
 from trainer.config import TrainConfig
 from trainer.data import Example, label_indices
 from trainer.heads import weigh
@@ -29,7 +30,7 @@ def fit_ngrams(
     label_map: Sequence[str],
     config: TrainConfig,
     *,
-    should_stop: Callable[[], bool] | None = None,
+    callbacks: Callbacks | None = None,
 ) -> NgramPart:
     """Fit n-grams alone to the examples. Raises Cancelled."""
     texts = [example.text for example in examples]
@@ -46,7 +47,7 @@ def fit_ngrams(
         ).numpy(),
         len(label_map),
         table=ngram_table(texts),
-        should_stop=should_stop,
+        callbacks=callbacks,
     )
     return replace(fitted.ngrams, bias=fitted.bias)
 
@@ -57,10 +58,10 @@ def join_ngrams(
     validation: Sequence[Example],
     config: TrainConfig,
     *,
-    should_stop: Callable[[], bool] | None = None,
+    callbacks: Callbacks | None = None,
 ) -> None:
     """Give a fine-tuned classifier its n-grams, fitted on training, weighed on validation."""
-    part = fit_ngrams(training, classifier.label_map, config, should_stop=should_stop)
+    part = fit_ngrams(training, classifier.label_map, config, callbacks=callbacks)
     texts = [example.text for example in validation]
     truth = np.asarray(label_indices(validation, classifier.label_map), dtype=np.int64)
     network = classifier.plain_logits(texts)

@@ -1,11 +1,11 @@
 """The probe as a version has it: embeddings and n-grams together, unless these are left out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.callbacks import NullCallbacks
+from trainer.callbacks import Callbacks, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.errors import DataError
 from trainer.heads import weigh
@@ -20,7 +20,7 @@ def fit_joint_probe(
     labels: int,
     config: TrainConfig,
     *,
-    should_stop: Callable[[], bool] | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Joint:
     """Fit embeddings and n-grams together. Raises Cancelled, DataError without texts."""
     if data.texts is None:
@@ -33,7 +33,7 @@ def fit_joint_probe(
         weigh(data.weights.tolist(), data.targets.tolist(), labels, config.class_weights).numpy(),
         labels,
         table=ngram_table(texts),
-        should_stop=should_stop,
+        callbacks=callbacks,
     )
 
 

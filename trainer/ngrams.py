@@ -6,7 +6,8 @@ The n-grams are hashed (Weinberger et al. 2009, "Feature hashing for large scale
 learning"), so there is no vocabulary to carry: a table of weights is the whole model.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from trainer.batching import without_lone_surrogates
 from trainer.calibration import softmax
+from trainer.callbacks import Callbacks, NullCallbacks
 from trainer.errors import ArtifactError, Cancelled
 
 BUCKETS = 2**18
@@ -134,7 +136,7 @@ def fit_joint(
     labels: int,
     *,
     table: NgramTable,
-    should_stop: Callable[[], bool] | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Joint:
     """Fit embeddings (n, width) and n-grams of `texts` to label positions (n,).
 
@@ -152,9 +154,10 @@ def fit_joint(
     truth = np.eye(labels, dtype=np.float64)[targets]
     each = (weights / max(float(weights.sum()), 1e-12))[:, None].astype(np.float64)
     penalty = PENALTY / len(targets)
+    watch, passes = callbacks or NullCallbacks(), itertools.count(1)
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        if should_stop is not None and should_stop():
+        if watch.should_stop():
             raise Cancelled("stopped while fitting n-grams; nothing was changed")
         table_of = flat.reshape(width + columns + 1, labels)
         slopes = table_of[:-1].astype(np.float32)
@@ -169,7 +172,14 @@ def fit_joint(
         return float(value), slope.ravel().astype(np.float64)
 
     start = np.zeros((width + columns + 1) * labels)
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})
+    best = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        callback=lambda _: watch.on_ngrams(next(passes), ITERATIONS),
+        options={"maxiter": ITERATIONS},
+    )
     fitted = best.x.reshape(width + columns + 1, labels).astype(np.float32)
     weight = (fitted[:width] * scale[:, None]).T
     part = NgramPart(table, fitted[width:-1] * np.float32(SHARE), np.zeros(labels, np.float32))

@@ -60,6 +60,8 @@ def main() -> None:
             upload.draw(page)
         imports.files(page)
     else:
+        if imports.watched(page):
+            imports.outcome(page)
         tweets.draw(page)
 
 

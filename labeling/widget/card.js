@@ -236,6 +236,13 @@ class Card {
   accept() {
     if (this.state.goalReached) this.goTo(goOn(this.state));
     else if (this.suggestion()) this.choose(this.suggestion().label);
+    else if (current(this.state)) this.say(`No suggestion to accept here: ${this.waysToChoose()}.`);
+  }
+
+  /** What to press where there is no suggestion to accept. */
+  waysToChoose() {
+    const shown = this.hidden ? "press H to see suggestions, or " : "";
+    return `${shown}choose a label by its key`;
   }
 
   revise(key) {

@@ -87,6 +87,7 @@ def test_enter_accepts_what_is_suggested_and_nothing_on_a_blind_tweet(
         if blind:
             assert tweet(page) == before
             assert page.locator(".relabel .reason").text_content() == ""
+            expect(page.get_by_text("No suggestion to accept here")).to_be_visible()
             page.keyboard.press("s")
         else:
             assert tweet(page) != before

@@ -1,9 +1,12 @@
+import os
+from datetime import timedelta
 from pathlib import Path
 
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
 from db import jobs
+from db.clock import steady
 from db.schema import LabelExample
 from db.sessions import reading, writing
 from db.settings import Settings
@@ -100,6 +103,22 @@ def test_the_outcome_of_an_import_counts_rejects_and_offers_them(
     assert "2 brought in" in words(at)
     assert "1 rejected" in words(at)
     assert at.download_button[0].label == "Download 1 reject"
+
+
+def test_who_watched_an_import_reads_its_outcome_beside_the_tweets(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    counts = {"rows": 3, "accepted": 2, "groups": 2, "duplicates": 0, "rejected": 1, "batch_id": 1}
+    with writing(engine) as session:
+        job = jobs.enqueue(project, "import", {"file_name": "more.csv"}, session=session)
+        job.state, job.pid, job_id = "running", os.getpid(), job.id
+        job.lease_until = steady(session) + timedelta(minutes=10)
+    at = open_page("data")
+    with writing(engine) as session:
+        job = jobs.get_job(job_id, session=session)
+        job.state, job.result = "succeeded", counts
+    assert "2 brought in" in words(at.run())
+    assert "2 brought in" not in words(open_page("data"))
 
 
 def test_words_and_filters_narrow_the_table(modelled: int, open_page: Opener) -> None:

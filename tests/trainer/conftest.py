@@ -9,6 +9,7 @@ from transformers import (
     RobertaTokenizer,
 )
 
+from trainer.callbacks import NullCallbacks
 from trainer.config import TrainConfig
 from trainer.data import LabelInfo
 
@@ -68,7 +69,7 @@ def quick(tiny_bert):
     )
 
 
-class Recorder:
+class Recorder(NullCallbacks):
     """Callbacks that keep what they are told, and stop after a number of steps."""
 
     def __init__(self, stop_after=None):

@@ -7,10 +7,11 @@ import pytest
 from tiny_models import make_examples
 
 from trainer.calibration import fit_mixture, softmax
+from trainer.callbacks import NullCallbacks
 from trainer.config import TrainConfig
 from trainer.errors import ArtifactError, Cancelled
 from trainer.joining import fit_ngrams, ngram_table
-from trainer.ngrams import NgramPart, NgramTable, fit_joint
+from trainer.ngrams import ITERATIONS, NgramPart, NgramTable, fit_joint
 
 VALUES = ["-1", "0", "1", "2"]
 
@@ -61,10 +62,26 @@ def test_embeddings_and_ngrams_are_fitted_together():
     assert (joint.ngrams.logits(texts).argmax(1) == targets).mean() < 0.8
 
 
-def test_fitting_can_be_stopped():
-    examples = make_examples(40)
+class Watch(NullCallbacks):
+    def __init__(self, stop_after=10**9):
+        self.passes, self.stop_after = [], stop_after
+
+    def on_ngrams(self, done, most):
+        self.passes.append((done, most))
+
+    def should_stop(self):
+        return len(self.passes) >= self.stop_after
+
+
+def test_fitting_tells_how_far_it_is_and_can_be_stopped():
+    examples, watch = make_examples(40), Watch()
+    fit_ngrams(examples, VALUES, TrainConfig(), callbacks=watch)
+    assert len(watch.passes) > 2
+    assert watch.passes == [(number, ITERATIONS) for number in range(1, len(watch.passes) + 1)]
+    stopped = Watch(stop_after=2)
     with pytest.raises(Cancelled):
-        fit_ngrams(examples, VALUES, TrainConfig(), should_stop=lambda: True)
+        fit_ngrams(examples, VALUES, TrainConfig(), callbacks=stopped)
+    assert len(stopped.passes) == 2
 
 
 def test_the_better_expert_gets_the_larger_share():

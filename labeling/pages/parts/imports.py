@@ -10,7 +10,7 @@ from sqlalchemy import select
 from db.schema import ImportBatch
 from db.sessions import reading
 from labeling import rejects
-from labeling.pages.parts import context, errors, jobs, resources, tables
+from labeling.pages.parts import context, errors, jobs, resources, session_keys, tables
 from labeling.pages.parts.wording import counted
 
 
@@ -19,9 +19,17 @@ def newest(page: context.PageContext) -> bool:
     job = jobs.newest(page.project_id, "import")
     if job is None:
         return False
+    if job.open:
+        st.session_state[session_keys.WATCHED_IMPORT] = job.id
     with errors.shown():
         job = jobs.watch(job.id)
     return job.open
+
+
+def watched(page: context.PageContext) -> bool:
+    """Tell whether the newest import was seen running here, so that its outcome is awaited."""
+    job = jobs.newest(page.project_id, "import")
+    return job is not None and st.session_state.get(session_keys.WATCHED_IMPORT) == job.id
 
 
 def outcome(page: context.PageContext) -> None:
