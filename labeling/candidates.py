@@ -34,7 +34,10 @@ _COUNTED: dict[tuple[str, int], tuple[float, dict[str, int]]] = {}
 
 @dataclass(frozen=True)
 class Asking:
-    """Who is asked, under which rules, and when. taken: tweets to leave out."""
+    """Who is asked, under which rules, and when.
+
+    taken: tweets to leave out. only_looks: nothing is claimed in this transaction, nor locked.
+    """
 
     project_id: int
     annotator_id: int
@@ -42,6 +45,7 @@ class Asking:
     propagate: bool
     at: datetime
     taken: set[int] = field(default_factory=set)
+    only_looks: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ def eligible(
     if not wanted:
         return {}
     found = _look(wanted, asking, session=session)
+    if asking.only_looks:
+        return found
     if found and session.get_bind().dialect.name == "postgresql":
         # The conditions were read before the lock was got: a claim committed in between is only
         # seen by another statement.
@@ -118,7 +124,8 @@ def eligible(
 
 
 def _look(wanted: Collection[int], asking: Asking, *, session: Session) -> dict[int, Candidate]:
-    rows = session.execute(_looking(asking.propagate), {**asked_by(asking), "wanted": wanted})
+    looking = _looking(asking.propagate, asking.only_looks)
+    rows = session.execute(looking, {**asked_by(asking), "wanted": wanted})
     # The project is compared here: as a condition, it would tempt SQLite to read the project's
     # whole index instead of the few rows named.
     return {
@@ -127,17 +134,17 @@ def _look(wanted: Collection[int], asking: Asking, *, session: Session) -> dict[
 
 
 @cache
-def _looking(propagate: bool) -> Select[int, str, int]:
+def _looking(propagate: bool, only: bool) -> Select[int, str, int]:
     """Build the statement once: dealing a queue looks dozens of times, and others wait for it."""
-    return (
+    query = (
         select(Tweet.id, Tweet.split, Tweet.project_id)
         .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
         .where(
             Tweet.id.in_(bindparam("wanted", expanding=True)),
             *may_be_asked(propagate),
         )
-        .with_for_update(skip_locked=True, of=Tweet)
     )
+    return query if only else query.with_for_update(skip_locked=True, of=Tweet)
 
 
 def count_open(project_id: int, *, session: Session) -> dict[str, int]:

@@ -7,8 +7,9 @@ claim on the same place. Its number is never used twice and goes with the answer
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import Annotation, DuplicateGroup, Lease, Tweet
@@ -58,34 +59,45 @@ def renew(asking: Asking, seconds: int, *, session: Session) -> None:
 
 
 def drop_settled(asking: Asking, keep: Collection[int], *, session: Session) -> None:
-    """Give up own claims on tweets that need no answer any more, except those in `keep`.
+    """Give up own claims on tweets that need no answer any more, except those in `keep`."""
+    numbers = settled_claims(asking, keep, session=session)
+    if numbers:
+        session.execute(delete(Lease).where(Lease.id.in_(numbers)))
+
+
+def settled_claims(asking: Asking, keep: Collection[int], *, session: Session) -> set[int]:
+    """Return the numbers of own claims on tweets that need no answer any more, but for `keep`.
 
     Repeats and tweets assigned by name are asked whatever their state.
     """
+    asked = {"project": asking.project_id, "person": asking.annotator_id, "keep": list(keep)}
+    return set(session.scalars(_settled(asking.propagate), asked))
+
+
+@cache
+def _settled(propagate: bool) -> Select[int]:
+    person = bindparam("person")
     answered = (
         select(Annotation.id)
         .where(
             Annotation.tweet_id == Tweet.id,
-            Annotation.annotator_id == asking.annotator_id,
+            Annotation.annotator_id == person,
             Annotation.kind.in_(ANSWERED),
         )
         .exists()
     )
-    settled = (
+    return (
         select(Lease.id)
         .join(Tweet, Tweet.id == Lease.tweet_id)
         .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
         .where(
-            Lease.project_id == asking.project_id,
-            Lease.annotator_id == asking.annotator_id,
+            Lease.project_id == bindparam("project"),
+            Lease.annotator_id == person,
             Lease.reason.not_in(("repeat", "assigned")),
-            Lease.tweet_id.not_in(keep),
-            or_(answered, ~unlabelled(asking.propagate)),
+            Lease.tweet_id.not_in(bindparam("keep", expanding=True)),
+            or_(answered, ~unlabelled(propagate)),
         )
     )
-    numbers = session.scalars(settled).all()
-    if numbers:
-        session.execute(delete(Lease).where(Lease.id.in_(numbers)))
 
 
 def returned(asking: Asking, needed: int, *, session: Session) -> list[Pick]:

@@ -1,20 +1,13 @@
-"""What a person is asked next: their own claims first, then new ones (labeling.dealing).
+"""What a person is asked next: their own claims first, then new ones (labeling.choosing)."""
 
-Validation and test tweets are always asked blind, others by a coin of `blind_share`.
-"""
-
-import random
 from collections.abc import Collection, Sequence
-from hashlib import blake2b
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from db.clock import steady
 from db.project_settings import ProjectSettings
 from db.projects import current_model, settings_of
 from db.schema import (
-    AnnotationEvent,
     Annotator,
     DuplicateGroup,
     Lease,
@@ -24,32 +17,29 @@ from db.schema import (
     Tweet,
 )
 from labeling.asking import QueueItem, Suggestion
-from labeling.candidates import FEW, Asking, count_open
-from labeling.dealing import Dealer
-from labeling.drawing import few_open, pool_of
-from labeling.focus import ANYTHING, Focus, routes
+from labeling.candidates import count_open
+from labeling.choosing import Ahead, asking_of, claim_more, deal_ahead, is_blind
+from labeling.focus import ANYTHING, Focus
 from labeling.grouping import is_cut_off, is_retweet
 from labeling.leasing import (
-    Pick,
-    claim,
     drop_settled,
     live_elsewhere,
     own_leases,
     renew,
-    returned,
 )
 from labeling.merged import merged_labels, under_merged
 from labeling.permissions import require_of
-from labeling.searching import matching
-from labeling.sources import IndexSource, Plan, PoolSource, Source
 
-__all__ = ["QueueItem", "Suggestion", "is_blind", "next_items", "put_back", "why_empty"]
-
-
-def asking_of(project: Project, annotator: Annotator, *, session: Session) -> Asking:
-    """Return who is asked under which rules, at this moment."""
-    settings = settings_of(project)
-    return Asking(project.id, annotator.id, settings.overlap, settings.propagate, steady(session))
+__all__ = [
+    "Ahead",
+    "QueueItem",
+    "Suggestion",
+    "deal_ahead",
+    "is_blind",
+    "next_items",
+    "put_back",
+    "why_empty",
+]
 
 
 def next_items(
@@ -60,14 +50,16 @@ def next_items(
     count: int = 20,
     exclude: Collection[int] = (),
     focus: Focus = ANYTHING,
+    ahead: Ahead | None = None,
 ) -> list[QueueItem]:
     """Return the next `count` tweets for a person, in order, and claim them.
 
     What the person holds already comes first, in the same order and mode as before; so a reload
     shows the same tweets. exclude: tweets that the browser has at hand; their claims are
     renewed. focus: what this person wants to be asked instead of the project's order; `put_back`
-    first, or what they hold comes before it. Fewer than `count` come back when there is no more;
-    `why_empty` tells why.
+    first, or what they hold comes before it. ahead: what `deal_ahead` chose with the same wishes;
+    what may still be asked of it spares looking while others wait to write. Fewer than `count`
+    come back when there is no more; `why_empty` tells why.
     Raises PermissionRefused for somebody who is not active any more.
     """
     require_of(annotator, "answer")
@@ -80,61 +72,9 @@ def next_items(
         needed = count - len(held)
         asking.taken.update(exclude)
         asking.taken.update(one.tweet_id for one in held)
-        _claim_more(project, settings, asking, needed, focus, session=session)
+        claim_more(project, settings, asking, needed, focus, ahead, session=session)
         held = [one for one in own_leases(asking, session=session) if one.tweet_id not in exclude]
     return _serve(held[:count], project, settings, session=session)
-
-
-def _claim_more(
-    project: Project,
-    settings: ProjectSettings,
-    asking: Asking,
-    needed: int,
-    focus: Focus,
-    *,
-    session: Session,
-) -> None:
-    own_order = focus == ANYTHING
-    picks = returned(asking, needed, session=session) if own_order else []
-    asking.taken.update(pick.tweet_id for pick in picks)
-    if len(picks) < needed:
-        open_groups = count_open(project.id, session=session)
-        model = current_model(project, session=session)
-        plan = Plan(
-            order=focus.order or settings.queue_order,
-            model_id=model.id if model else None,
-            routes=routes(settings.expertise, asking.annotator_id, focus),
-        )
-        source = _source(plan, asking, needed, focus, sum(open_groups.values()), session=session)
-        rng = _rng(project, asking, session=session)
-        dealer = Dealer(source, settings, plan, open_groups, rng)
-        picks += dealer.deal(needed - len(picks), asking, only_ordered=focus.narrows)
-    seed = project.split_seed
-    splits = _splits([pick.tweet_id for pick in picks], session=session)
-    final = [
-        Pick(
-            pick.tweet_id,
-            pick.reason,
-            pick.probability,
-            pick.reason == "repeat"
-            or is_blind(pick.tweet_id, splits[pick.tweet_id], asking.annotator_id, seed, settings),
-        )
-        for pick in picks
-    ]
-    claim(final, asking, settings.lease_seconds, session=session)
-
-
-def _source(
-    plan: Plan, asking: Asking, needed: int, focus: Focus, open_groups: int, *, session: Session
-) -> Source:
-    if focus.search:
-        ids = matching(focus.search, asking, session=session)
-    elif asking.propagate and open_groups <= FEW:
-        ids = few_open(asking=asking, session=session)
-    else:
-        return IndexSource(plan, asking, needed, session)
-    pool = pool_of(ids, plan.order, plan.model_id, asking, session=session)
-    return PoolSource(plan, asking, pool, session)
 
 
 def put_back(
@@ -150,33 +90,6 @@ def put_back(
             Lease.tweet_id.not_in(keep),
         )
     )
-
-
-def is_blind(
-    tweet_id: int, split: str, annotator_id: int, seed: int, settings: ProjectSettings
-) -> bool:
-    """Tell whether a person is asked a tweet without its suggestion; the same each time."""
-    if split != "train":
-        return True
-    digest = blake2b(f"{seed}:{annotator_id}:{tweet_id}:blind".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64 < settings.blind_share
-
-
-def _splits(tweet_ids: Sequence[int], *, session: Session) -> dict[int, str]:
-    query = select(Tweet.id, Tweet.split).where(Tweet.id.in_(tweet_ids))
-    return {row.id: row.split for row in session.execute(query)}
-
-
-def _rng(project: Project, asking: Asking, *, session: Session) -> random.Random:
-    """Return the draws of this call: the same for the same seed, person and history."""
-    last_event = session.scalar(
-        select(func.max(AnnotationEvent.id)).where(
-            AnnotationEvent.project_id == project.id,
-            AnnotationEvent.annotator_id == asking.annotator_id,
-        )
-    )
-    state = (project.split_seed, asking.annotator_id, last_event or 0, len(asking.taken))
-    return random.Random(repr(state))  # noqa: S311 - a sample that can be drawn again
 
 
 def _serve(

@@ -12,64 +12,25 @@ The rules, strongest first:
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session, aliased
-from sqlalchemy.orm.util import identity_key
 
 from db.project_settings import ProjectSettings
 from db.projects import settings_of
-from db.schema import Base, DuplicateGroup, Gold, Project, Tweet
+from db.schema import DuplicateGroup, Gold, Project, Tweet
 from db.types import now
 from db.upsert import insert_or_replace
+from labeling.gold_rows import GOLD, MEMBERS, REMOVE, REOPEN, SAID, forget
 from labeling.merged import merged_labels
 
 BY_PEOPLE = ("adjudicated", "agreement", "single")
 BORROWED = ("propagated", "auto-accepted")
 _MEMBER = aliased(Tweet)
-
-# Built once, and past the ORM: everybody else who answers waits for an answer's transaction.
-_TABLES = Base.metadata.tables
-_GOLD, _TWEETS, _GROUPS = _TABLES["gold"], _TABLES["tweet"], _TABLES["duplicate_group"]
-_ANNOTATIONS, _EVENTS = _TABLES["annotation"], _TABLES["annotation_event"]
-_MEMBERS = (
-    select(
-        _TWEETS.c.id,
-        _TWEETS.c.project_id,
-        _TWEETS.c.imported_label,
-        _GROUPS.c.open,
-        _GOLD.c.label,
-        _GOLD.c.source,
-        _GOLD.c.annotator_id,
-        _GOLD.c.origin_tweet_id,
-        _GOLD.c.created_at,
-    )
-    .join(_GROUPS, _GROUPS.c.id == _TWEETS.c.group_id)
-    .outerjoin(_GOLD, _GOLD.c.tweet_id == _TWEETS.c.id)
-    .where(_TWEETS.c.group_id == bindparam("group"))
-    .order_by(_TWEETS.c.id)
-)
-_SAID = (
-    select(
-        _ANNOTATIONS.c.tweet_id,
-        _ANNOTATIONS.c.annotator_id,
-        _ANNOTATIONS.c.label,
-        _EVENTS.c.id,
-        _EVENTS.c.conflict,
-        _EVENTS.c.queue_reason,
-    )
-    .join(_TWEETS, _TWEETS.c.id == _ANNOTATIONS.c.tweet_id)
-    .join(_EVENTS, _EVENTS.c.id == _ANNOTATIONS.c.event_id)
-    .where(_TWEETS.c.group_id == bindparam("group"), _ANNOTATIONS.c.kind == "label")
-)
-_REMOVE = delete(_GOLD).where(_GOLD.c.tweet_id == bindparam("tweet"))
-_REOPEN = (
-    update(_GROUPS).where(_GROUPS.c.id == bindparam("group")).values(open=bindparam("open_now"))
-)
 
 
 @dataclass(frozen=True)
@@ -146,11 +107,11 @@ def resolve(
     """
     session.flush()
     moment = now()
-    rows = session.execute(_MEMBERS, {"group": group_id}).all()
+    rows = session.execute(MEMBERS, {"group": group_id}).all()
     if rows and merged is None:
         merged = merged_labels(rows[0].project_id, session=session)
     members = _members(rows, merged or {})
-    for answer in session.execute(_SAID, {"group": group_id}):
+    for answer in session.execute(SAID, {"group": group_id}):
         said = Said(answer[1], answer[2] or "", answer[3], answer[4], answer[5] == "direct")
         members[answer[0]].said.append(said)
     for member in members.values():
@@ -159,8 +120,8 @@ def resolve(
     _store([one for one in members.values() if one.gold is not one.before], session=session)
     open_now = all(member.gold is None for member in members.values())
     if not rows or rows[0].open != open_now:
-        session.execute(_REOPEN, {"group": group_id, "open_now": open_now})
-        _forget(DuplicateGroup, [group_id], session=session)
+        session.execute(REOPEN, {"group": group_id, "open_now": open_now})
+        forget(DuplicateGroup, [group_id], session=session)
 
 
 def resolve_tweets(
@@ -281,7 +242,7 @@ def _give(
 def _store(changed: Sequence[_Member], *, session: Session) -> None:
     gone = [{"tweet": one.tweet_id} for one in changed if one.gold is None]
     if gone:
-        session.execute(_REMOVE, gone)
+        session.execute(REMOVE, gone)
     rows = [
         {
             "tweet_id": one.tweet_id,
@@ -298,13 +259,5 @@ def _store(changed: Sequence[_Member], *, session: Session) -> None:
         for one in changed
         if one.gold is not None
     ]
-    insert_or_replace(_GOLD, rows, session=session, key=("tweet_id",))
-    _forget(Gold, [one.tweet_id for one in changed], session=session)
-
-
-def _forget(table: type[Base], numbers: Iterable[int], *, session: Session) -> None:
-    """Let the session read these rows again if it has loaded them: they were written past it."""
-    for number in numbers:
-        loaded = session.identity_map.get(identity_key(table, number))
-        if loaded is not None:
-            session.expire(loaded)
+    insert_or_replace(GOLD, rows, session=session, key=("tweet_id",))
+    forget(Gold, [one.tweet_id for one in changed], session=session)

@@ -25,7 +25,7 @@ from labeling.errors import AnswerError
 from labeling.examples import examples_of
 from labeling.focus import ANYTHING, Focus
 from labeling.permissions import may
-from labeling.queue import next_items, put_back, why_empty
+from labeling.queue import deal_ahead, next_items, put_back, why_empty
 
 AT_HAND = 40  # tweets that wait in the browser
 REFILL_BELOW = 28  # twenty quick presses must not outrun the server
@@ -190,17 +190,18 @@ def refill(exchange: Exchange, *, engine: Engine) -> None:
 
 
 def _fetch(exchange: Exchange, *, engine: Engine) -> None:
+    first = exchange.items[:KEPT_IN_PLACE]
+    at_hand = [item.tweet_id for item in first]
+    count = AT_HAND - len(first)
+    wish: dict[str, Any] = {"count": count, "exclude": at_hand, "focus": exchange.focus}
+    # Chosen before, claimed after: while it is chosen, others can save their answers.
+    with reading(engine) as session:
+        project, person = _who(exchange, session=session)
+        ahead = deal_ahead(project, person, session=session, **wish)
     with writing(engine) as session:
         project, person = _who(exchange, session=session)
-        first = exchange.items[:KEPT_IN_PLACE]
-        more = next_items(
-            project,
-            person,
-            session=session,
-            count=AT_HAND - len(first),
-            exclude=[item.tweet_id for item in first],
-            focus=exchange.focus,
-        )
+        exchange.lease_seconds = settings_of(project).lease_seconds
+        more = next_items(project, person, session=session, ahead=ahead, **wish)
     exchange.items = [*first, *more]
     exchange.fetched_at = time.monotonic()
 

@@ -23,6 +23,7 @@ from labeling import (
     answering,
     audit_log,
     bulk,
+    choosing,
     creating,
     examples,
     exporting,
@@ -148,6 +149,7 @@ def _queue_for(place: Place, who: int) -> None:
 
 ATTEMPTS: dict[str, Attempt] = {
     "labeling.queue.next_items": lambda place, who: place.act(who, queue.next_items),
+    "labeling.choosing.deal_ahead": lambda place, who: place.act(who, choosing.deal_ahead, count=1),
     "labeling.queue.put_back": lambda place, who: place.act(who, queue.put_back),
     "labeling.answering.record": _answer,
     "labeling.splitting.split_off": lambda place, who: place.act(who, splitting.split_off, 24),
