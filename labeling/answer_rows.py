@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import BindParameter, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from db.schema import Annotation, AnnotationEvent, Base, DuplicateGroup, Gold, Lease
@@ -80,7 +80,10 @@ class Place:
 
 _EVENT = [_EVENTS.c[one.name] for one in fields(Event)]
 _BY_KEY = select(*_EVENT).where(_EVENTS.c.idempotency_key.in_(bindparam("keys", expanding=True)))
-_OF_PAIR = {"tweet": bindparam("tweet"), "person": bindparam("person")}
+_OF_PAIR: dict[str, BindParameter[int]] = {
+    "tweet": bindparam("tweet"),
+    "person": bindparam("person"),
+}
 _OWN_EVENTS = select(*_EVENT).where(
     _EVENTS.c.tweet_id == _OF_PAIR["tweet"], _EVENTS.c.annotator_id == _OF_PAIR["person"]
 )

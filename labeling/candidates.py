@@ -12,7 +12,7 @@ from functools import cache
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import Annotation, DuplicateGroup, Gold, Lease, Tweet
@@ -64,7 +64,7 @@ def may_be_asked(propagate: bool) -> tuple[ColumnElement[bool], ...]:
     answered nor skipped it and does not hold it, and fewer people than the overlap have answered
     it or are being asked it. Who asks is named with the execution: `asked_by`.
     """
-    person = bindparam("person")
+    person: BindParameter[int] = bindparam("person")
     mine = and_(Annotation.tweet_id == Tweet.id, Annotation.annotator_id == person)
     answered = select(Annotation.id).where(mine, Annotation.kind.in_(ANSWERED)).exists()
     held = select(Lease.id).where(Lease.tweet_id == Tweet.id, Lease.annotator_id == person).exists()

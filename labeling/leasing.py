@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import Annotation, DuplicateGroup, Lease, Tweet
@@ -76,7 +76,7 @@ def settled_claims(asking: Asking, keep: Collection[int], *, session: Session) -
 
 @cache
 def _settled(propagate: bool) -> Select[int]:
-    person = bindparam("person")
+    person: BindParameter[int] = bindparam("person")
     answered = (
         select(Annotation.id)
         .where(

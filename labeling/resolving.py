@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
 from db.project_settings import ProjectSettings
@@ -173,7 +173,7 @@ def _any_by_people(project_id: int, *, session: Session) -> bool:
     return session.scalars(query.limit(1)).first() is not None
 
 
-def _members(rows: Sequence[Row[Any]], merged: Mapping[str, str]) -> dict[int, _Member]:
+def _members(rows: Sequence[Any], merged: Mapping[str, str]) -> dict[int, _Member]:
     members = {}
     for row in rows:
         held = None
