@@ -20,11 +20,12 @@ def insert_missing(
     must know.
     """
     if rows:
-        statement = _insert(table, session.get_bind().dialect.name)
+        statement = insert_for(table, session.get_bind().dialect.name)
         session.execute(statement.on_conflict_do_nothing(index_elements=list(key)), list(rows))
 
 
-def _insert(table: Table, dialect: str) -> Any:
+def insert_for(table: Table, dialect: str) -> Any:
+    """Return the dialect's own insert, which knows what to do about rows that are there."""
     # Two classes with the same methods and no common base that has them: hence Any.
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
@@ -42,7 +43,7 @@ def insert_or_find(table: Table, row: Row, *, session: Session, key: str) -> tup
 @cache
 def _inserting(table: Table, dialect: str, key: tuple[str, ...]) -> Any:
     """Build the statement once: it is what somebody waits for at each answer."""
-    statement = _insert(table, dialect).on_conflict_do_nothing(index_elements=list(key))
+    statement = insert_for(table, dialect).on_conflict_do_nothing(index_elements=list(key))
     return statement.returning(table.c.id)
 
 
@@ -60,7 +61,7 @@ def insert_or_replace(
 
 @cache
 def _replacing(table: Table, dialect: str, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
-    statement = _insert(table, dialect)
+    statement = insert_for(table, dialect)
     values = {name: statement.excluded[name] for name in columns if name not in key}
     return statement.on_conflict_do_update(index_elements=list(key), set_=values)
 

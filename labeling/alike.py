@@ -55,7 +55,9 @@ class AlikeGroups:
 
     def like(self, said: Wording, keys: Iterable[int]) -> dict[int, Likeness]:
         """Return the groups that hold a text like this one under its keys, and how it is alike."""
-        near = {text for key in keys for text in self._blocks.get(key, ())}
+        near: set[int] = set()
+        for key in keys:
+            near.update(self._blocks.get(key, ()))
         alike: dict[int, Likeness] = {}
         for text in sorted(near):
             other, group = self._texts[text]

@@ -4,7 +4,8 @@ The file's digest names the batch. An import that was killed goes on, in the sam
 the last chunk that was committed; one that is complete adds nothing when it is repeated.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,9 @@ from db.projects import get_project, labels_of, settings_of
 from db.schema import AuditEntry, ImportBatch, Project
 from db.sessions import reading, writing
 from db.types import now
+from labeling.ahead import chunks_to_store, rare_collections
 from labeling.batches import ImportReport, batch_for, report_of, report_repeated
+from labeling.chunks import Source
 from labeling.columns import (
     ColumnChoice,
     ColumnWish,
@@ -27,15 +30,14 @@ from labeling.columns import (
     is_own_export,
     source_columns,
 )
-from labeling.csv_reading import FileFacts, Records, inspect, open_records
+from labeling.csv_reading import FileFacts, inspect, open_records
 from labeling.errors import ImportRefused
-from labeling.grouping import text_key
 from labeling.merged import imported_under_merged
 from labeling.permissions import allow
 from labeling.regrouping import index_texts
 from labeling.rejects import first_rejects
-from labeling.row_checks import NewTweet, Reject, RowCheck
-from labeling.storing import Chunk, make_drawer, store_chunk
+from labeling.row_checks import RowCheck
+from labeling.storing import make_drawer, store_chunk
 from trainer.errors import Cancelled
 from trainer.splits import SplitDrawer, SplitShares
 
@@ -147,34 +149,24 @@ def _run(
     should_stop: Callable[[], bool] | None,
 ) -> None:
     facts, done = plan.facts, plan.rows_before
-    with open_records(plan.path, encoding=facts.encoding, delimiter=facts.delimiter) as records:
-        for chunk in _chunks(records, plan.check, done):
+    source = Source(plan.path, facts.encoding, facts.delimiter, plan.check, CHUNK)
+    read = chunks_to_store(source, done, facts.records)
+    with closing(read), rare_collections():
+        for chunks in read:
             if should_stop is not None and should_stop():
-                raise Cancelled(f"stopped after {chunk.rows_before:,} of {facts.records:,} rows")
+                raise Cancelled(f"stopped after {done:,} of {facts.records:,} rows")
             with writing(engine) as session:
-                store_chunk(
-                    chunk,
-                    batch_id=plan.batch_id,
-                    project_id=plan.project_id,
-                    drawer=plan.drawer,
-                    session=session,
-                )
-            on_progress(records.done, facts.size)
+                for chunk in chunks:
+                    store_chunk(
+                        chunk,
+                        batch_id=plan.batch_id,
+                        project_id=plan.project_id,
+                        drawer=plan.drawer,
+                        session=session,
+                    )
+            done = chunks[-1].rows_before + chunks[-1].rows
+            on_progress(chunks[-1].done, facts.size)
     on_progress(facts.size, facts.size)
-
-
-def _chunks(records: Records, check: RowCheck, skip: int) -> Iterator[Chunk]:
-    stream = iter(records)
-    # Records that an earlier, interrupted import committed.
-    for _ in islice(stream, skip):
-        pass
-    rows = skip
-    while taken := list(islice(stream, CHUNK)):
-        judged = [check.judge(record) for record in taken]
-        tweets = [row for row in judged if isinstance(row, NewTweet)]
-        rejects = [row for row in judged if isinstance(row, Reject)]
-        yield Chunk(tweets, [text_key(tweet.text) for tweet in tweets], rejects, rows)
-        rows += len(taken)
 
 
 def _plan(

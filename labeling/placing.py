@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Row, Table, select
 from sqlalchemy.orm import Session
 
+from db.bulk import among, insert_columns
 from db.schema import DuplicateGroup, TextBlock, TextVariant, Tweet
 from db.upsert import insert_missing
 from labeling.alike import AlikeGroups, Match, in_order
-from labeling.likeness import Wording, blocks, wording
+from labeling.chunks import Said, say
+from labeling.likeness import wording
 
 _BLOCKS: Table = TextBlock.__table__  # type: ignore[assignment]
 _VARIANTS: Table = TextVariant.__table__  # type: ignore[assignment]
@@ -58,12 +60,18 @@ class _Known:
     splits: dict[int, str]
 
 
-def place(texts: Mapping[str, str], project_id: int, *, session: Session) -> Placed:
-    """Return where texts go that no stored group has as they are. texts: text key -> text."""
+def place(
+    texts: Mapping[str, str], known_said: Mapping[str, Said], project_id: int, *, session: Session
+) -> Placed:
+    """Return where texts go that no stored group has as they are. texts: text key -> text.
+
+    known_said: how texts are compared, of those for which this was worked out before.
+    """
     keys = list(texts)
-    said = [wording(texts[key]) for key in keys]
-    blocked = [blocks(one) for one in said]
-    known = known_alike(list(zip(said, blocked, strict=True)), project_id, session=session)
+    pairs = [known_said.get(text) or say(text) for text in texts.values()]
+    said = [one for one, _ in pairs]
+    blocked = [blocks for _, blocks in pairs]
+    known = known_alike(pairs, project_id, session=session)
     placed = Placed()
     order = in_order(said)
     for rank, number in enumerate(order):
@@ -87,9 +95,7 @@ def straddles(match: Match, splits: Mapping[int, str]) -> bool:
     return any(group in splits and splits[group] != mine for group in match.others)
 
 
-def known_alike(
-    asked: Collection[tuple[Wording, list[int]]], project_id: int, *, session: Session
-) -> _Known:
+def known_alike(asked: Collection[Said], project_id: int, *, session: Session) -> _Known:
     """Load the stored texts that share a block with those asked for.
 
     Of groups that hold a text like one of them, all texts are loaded. Groups of their own are
@@ -99,7 +105,7 @@ def known_alike(
     by_tweet: dict[int, list[int]] = {}
     for some in _parts(wanted):
         query = select(TextBlock.key, TextBlock.tweet_id).where(
-            TextBlock.project_id == project_id, TextBlock.key.in_(some)
+            TextBlock.project_id == project_id, among(TextBlock.key, some, session=session)
         )
         for key, tweet_id in session.execute(query):
             by_tweet.setdefault(tweet_id, []).append(key)
@@ -108,7 +114,9 @@ def known_alike(
         known.splits[group_id] = split
         known.alike.add(tweet_id, wording(text), group_id, by_tweet[tweet_id])
     if by_tweet:
-        found = (known.alike.like(said, keys) for said, keys in asked)
+        shared = {key for keys in by_tweet.values() for key in keys}
+        near = (pair for pair in asked if not shared.isdisjoint(pair[1]))
+        found = (known.alike.like(said, keys) for said, keys in near)
         _add_members(known, {group for groups in found for group in groups}, session=session)
     return known
 
@@ -145,14 +153,15 @@ def store_places(
 
     tweets: text key -> first tweet with that text. groups: text key -> its group.
     """
-    rows = [
-        {"project_id": project_id, "key": block, "tweet_id": tweets[key]}
-        for key, entered in placed.entered.items()
-        for block in entered
-    ]
     # In the order of the index, so that neighbours are written together.
-    rows.sort(key=lambda row: row["key"])
-    insert_missing(_BLOCKS, rows, session=session, key=("project_id", "key", "tweet_id"))
+    rows = sorted(
+        (block, tweets[key]) for key, entered in placed.entered.items() for block in entered
+    )
+    columns = {"key": [block for block, _ in rows], "tweet_id": [tweet for _, tweet in rows]}
+    same = {"project_id": project_id}
+    insert_columns(
+        _BLOCKS, columns, same=same, skip=_BLOCKS.primary_key.columns.keys(), session=session
+    )
     variants = [
         {"project_id": project_id, "key": key, "group_id": groups[key], "tweet_id": tweets[key]}
         for key in placed.entered

@@ -1,46 +1,34 @@
 """Write one chunk of an import: groups, tweets, gold labels, rejects and counters, all or none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, Table, bindparam, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from db.bulk import among, insert_columns, run_many
 from db.engine import serialize
 from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, TextVariant, Tweet
 from db.types import now
-from db.upsert import insert_missing
+from labeling.chunks import Chunk, Said
 from labeling.errors import ImportRefused
 from labeling.merged import let_count
 from labeling.placing import KnownGroup, Placed, place, store_places
 from labeling.representing import prefer_whole
 from labeling.resolving import settle_imported
-from labeling.row_checks import NewTweet, Reject, looks_rounded
+from labeling.row_checks import NewTweet, looks_rounded
 from trainer.splits import SplitDrawer, SplitShares
 
 _GROUPS: Table = DuplicateGroup.__table__  # type: ignore[assignment]
 _TWEETS: Table = Tweet.__table__  # type: ignore[assignment]
 _GOLD: Table = Gold.__table__  # type: ignore[assignment]
+_GROW = (
+    update(_GROUPS)
+    .where(_GROUPS.c.id == bindparam("group"))
+    .values(size=_GROUPS.c.size + bindparam("more"))
+)
 _FIND_GROUPS = select(_GROUPS.c.key, _GROUPS.c.id, _GROUPS.c.split)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """What was read: accepted and refused rows, and how many records came before them.
-
-    keys: each tweet's text key, worked out before the store is locked for writing.
-    """
-
-    tweets: Sequence[NewTweet]
-    keys: Sequence[str]
-    rejects: Sequence[Reject]
-    rows_before: int
-
-    @property
-    def rows(self) -> int:
-        """Return the number of records in this chunk."""
-        return len(self.tweets) + len(self.rejects)
 
 
 def make_drawer(
@@ -82,7 +70,7 @@ def store_chunk(
             "this file is being imported by another process at this moment; wait for it to end"
         )
     fresh, keys = _without_known_ids(chunk, project_id, session=session)
-    found = _groups_for(fresh, keys, project_id, drawer, session=session)
+    found = _groups_for(fresh, keys, chunk.said, project_id, drawer, session=session)
     if fresh:
         _store_tweets(fresh, keys, found, batch_id, project_id, session=session)
     if chunk.rejects:
@@ -119,7 +107,9 @@ def _without_known_ids(
     """Return the tweets whose id is neither in the store nor earlier in this chunk, and keys."""
     query = select(_TWEETS.c.external_id).where(
         _TWEETS.c.project_id == project_id,
-        _TWEETS.c.external_id.in_([tweet.external_id for tweet in chunk.tweets]),
+        among(
+            _TWEETS.c.external_id, [tweet.external_id for tweet in chunk.tweets], session=session
+        ),
     )
     seen = set(session.scalars(query).all())
     fresh, keys = [], []
@@ -143,6 +133,7 @@ class _Found:
 def _groups_for(
     tweets: Sequence[NewTweet],
     keys: Sequence[str],
+    said: Mapping[str, Said],
     project_id: int,
     drawer: SplitDrawer,
     *,
@@ -152,11 +143,13 @@ def _groups_for(
     texts: dict[str, str] = {}
     for tweet, key in zip(tweets, keys, strict=True):
         texts.setdefault(key, tweet.text)
-    same = _FIND_GROUPS.where(_GROUPS.c.project_id == project_id, _GROUPS.c.key.in_(texts))
+    same = _FIND_GROUPS.where(
+        _GROUPS.c.project_id == project_id, among(_GROUPS.c.key, texts, session=session)
+    )
     known = _by_key(same, session=session)
     known |= _by_variant([key for key in texts if key not in known], project_id, session=session)
     new = {key: text for key, text in texts.items() if key not in known}
-    placed = place(new, project_id, session=session)
+    placed = place(new, said, project_id, session=session)
     known |= placed.joined
     sizes: dict[str, int] = {}
     strata: dict[str, str | None] = {}
@@ -166,18 +159,25 @@ def _groups_for(
         if strata.setdefault(anchor, tweet.label) is None:
             strata[anchor] = tweet.label
     missing = [(key, stratum) for key, stratum in strata.items() if key not in known]
-    rows = [
-        {"project_id": project_id, "key": key, "split": split, "size": sizes[key]}
-        for (key, _), split in zip(missing, drawer.draw(missing), strict=True)
-    ]
     last = session.scalar(select(func.max(_GROUPS.c.id))) or 0
-    insert_missing(_GROUPS, rows, session=session, key=("project_id", "key"))
-    grown = [{"group": known[key].id, "more": sizes[key]} for key in sizes if key in known]
-    if grown:
-        by_id = update(_GROUPS).where(_GROUPS.c.id == bindparam("group"))
-        session.connection().execute(by_id.values(size=_GROUPS.c.size + bindparam("more")), grown)
-    made = _FIND_GROUPS.where(_GROUPS.c.project_id == project_id, _GROUPS.c.id > last)
-    known |= _by_key(made, session=session)
+    insert_columns(
+        _GROUPS,
+        {
+            "key": [key for key, _ in missing],
+            "split": drawer.draw(missing),
+            "size": [sizes[key] for key, _ in missing],
+        },
+        same={"project_id": project_id, "open": True, "own": False},
+        skip=("project_id", "key"),
+        session=session,
+    )
+    grown = [key for key in sizes if key in known]
+    run_many(
+        _GROW,
+        {"group": [known[key].id for key in grown], "more": [sizes[key] for key in grown]},
+        session=session,
+    )
+    known |= _numbered_above(last, project_id, session=session)
     known |= {key: known[anchor] for key, anchor in placed.anchors.items()}
     return _Found(known, len(missing), placed)
 
@@ -186,11 +186,18 @@ def _by_key(query: Select[str, int, str], *, session: Session) -> dict[str, Know
     return {key: KnownGroup(id, split) for key, id, split in session.execute(query).all()}
 
 
+def _numbered_above(last: int, project_id: int, *, session: Session) -> dict[str, KnownGroup]:
+    # Not asked for by project: SQLite would walk through all of its groups for that.
+    query = select(_GROUPS.c.project_id, _GROUPS.c.key, _GROUPS.c.id, _GROUPS.c.split)
+    rows = session.execute(query.where(_GROUPS.c.id > last)).all()
+    return {key: KnownGroup(id, split) for owner, key, id, split in rows if owner == project_id}
+
+
 def _by_variant(keys: Sequence[str], project_id: int, *, session: Session) -> dict[str, KnownGroup]:
     query = (
         select(TextVariant.key, DuplicateGroup.id, DuplicateGroup.split)
         .join(DuplicateGroup, DuplicateGroup.id == TextVariant.group_id)
-        .where(TextVariant.project_id == project_id, TextVariant.key.in_(keys))
+        .where(TextVariant.project_id == project_id, among(TextVariant.key, keys, session=session))
     )
     return _by_key(query, session=session)
 
@@ -204,26 +211,20 @@ def _store_tweets(
     *,
     session: Session,
 ) -> None:
-    moment = now()
     last = session.scalar(select(func.max(_TWEETS.c.id))) or 0
-    rows = []
-    for tweet, key in zip(tweets, keys, strict=True):
-        group = found.groups[key]
-        row: dict[str, Any] = {
-            "project_id": project_id,
-            "batch_id": batch_id,
-            "external_id": tweet.external_id,
-            "text": tweet.text,
-            "text_key": key,
-            "group_id": group.id,
-            "split": group.split,
-            "imported_label": tweet.label,
-            "created_at": moment,
-        }
-        if tweet.extra is not None:
-            row["extra"] = tweet.extra
-        rows.append(row)
-    session.execute(insert(_TWEETS), rows)
+    groups = [found.groups[key] for key in keys]
+    columns: dict[str, list[Any]] = {
+        "external_id": [tweet.external_id for tweet in tweets],
+        "text": [tweet.text for tweet in tweets],
+        "text_key": list(keys),
+        "group_id": [group.id for group in groups],
+        "split": [group.split for group in groups],
+        "imported_label": [tweet.label for tweet in tweets],
+    }
+    if tweets[0].extra is not None:  # a file's rows have other columns all, or none has
+        columns["extra"] = [tweet.extra for tweet in tweets]
+    same = {"project_id": project_id, "batch_id": batch_id, "created_at": now()}
+    insert_columns(_TWEETS, columns, same=same, session=session)
     mine = (_TWEETS.c.id > last, _TWEETS.c.batch_id == batch_id)
     labelled = select(
         _TWEETS.c.id,
