@@ -21,15 +21,14 @@ from typing import BinaryIO
 from labeling.chunks import Chunk, Source, pack, read_chunks, unpack
 
 FEWEST_RECORDS = 20_000  # of fewer, starting a process takes longer than it saves
-TOGETHER = 2  # chunks that are sent, and then stored, in one go
 COMMAND = (sys.executable, "-m", "labeling.ahead")
 _COLLECT_AFTER = 100_000  # objects; Python's default is 700
 _ROOT = str(Path(__file__).parent.parent)
 _LOG = logging.getLogger(__name__)
 
 
-def chunks_to_store(source: Source, skip: int, records: int) -> Generator[list[Chunk]]:
-    """Yield the chunks behind the first `skip` of a file's records, as they are to be stored.
+def chunks_of(source: Source, skip: int, records: int) -> Generator[Chunk]:
+    """Yield the chunks behind the first `skip` of a file's records.
 
     Close the iterator to end early: that ends the process too.
     """
@@ -40,16 +39,15 @@ def chunks_to_store(source: Source, skip: int, records: int) -> Generator[list[C
             _LOG.warning("reading without a process of its own: it cannot start (%s)", error)
         else:
             try:
-                while chunks := _receive(process):
-                    yield chunks
-                    skip = chunks[-1].rows_before + chunks[-1].rows
+                while (chunk := _receive(process)) and chunk.rows:
+                    yield chunk
+                    skip = chunk.rows_before + chunk.rows
             finally:
                 _end(process)
-            if chunks is not None:
+            if chunk is not None:
                 return
             _LOG.warning("the process that reads ahead ended after %s rows; going on alone", skip)
-    for chunk in read_chunks(source, skip):
-        yield [chunk]
+    yield from read_chunks(source, skip)
 
 
 @contextmanager
@@ -89,11 +87,11 @@ def _start(source: Source, skip: int) -> "subprocess.Popen[bytes]":
     return process
 
 
-def _receive(process: "subprocess.Popen[bytes]") -> list[Chunk] | None:
-    """Return the next chunks, none behind the last, None where the process ended before."""
+def _receive(process: "subprocess.Popen[bytes]") -> Chunk | None:
+    """Return the next chunk, an empty one behind the last, None where the process ended before."""
     try:
         assert process.stdout is not None  # noqa: S101
-        return [unpack(packed) for packed in pickle.load(process.stdout)]  # noqa: S301
+        return unpack(pickle.load(process.stdout))  # noqa: S301
     except (EOFError, OSError, pickle.UnpicklingError):
         return None
 
@@ -105,19 +103,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _send_all(source: Source, skip: int, out: BinaryIO) -> None:
-    waiting = []
     for chunk in read_chunks(source, skip):
-        waiting.append(pack(chunk))
-        if len(waiting) == TOGETHER:
-            _send(waiting, out)
-            waiting = []
-    if waiting:
-        _send(waiting, out)
-    _send([], out)
+        _send(chunk, out)
+    _send(Chunk([], [], [], 0), out)
 
 
-def _send(packed: list[tuple[object, ...]], out: BinaryIO) -> None:
-    pickle.dump(packed, out, protocol=pickle.HIGHEST_PROTOCOL)
+def _send(chunk: Chunk, out: BinaryIO) -> None:
+    pickle.dump(pack(chunk), out, protocol=pickle.HIGHEST_PROTOCOL)
     out.flush()
 
 

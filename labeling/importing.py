@@ -18,7 +18,7 @@ from db.projects import get_project, labels_of, settings_of
 from db.schema import AuditEntry, ImportBatch, Project
 from db.sessions import reading, writing
 from db.types import now
-from labeling.ahead import chunks_to_store, rare_collections
+from labeling.ahead import chunks_of, rare_collections
 from labeling.batches import ImportReport, batch_for, report_of, report_repeated
 from labeling.chunks import Source
 from labeling.columns import (
@@ -148,24 +148,22 @@ def _run(
     on_progress: Callable[[int, int], object],
     should_stop: Callable[[], bool] | None,
 ) -> None:
-    facts, done = plan.facts, plan.rows_before
+    facts = plan.facts
     source = Source(plan.path, facts.encoding, facts.delimiter, plan.check, CHUNK)
-    read = chunks_to_store(source, done, facts.records)
+    read = chunks_of(source, plan.rows_before, facts.records)
     with closing(read), rare_collections():
-        for chunks in read:
+        for chunk in read:
             if should_stop is not None and should_stop():
-                raise Cancelled(f"stopped after {done:,} of {facts.records:,} rows")
+                raise Cancelled(f"stopped after {chunk.rows_before:,} of {facts.records:,} rows")
             with writing(engine) as session:
-                for chunk in chunks:
-                    store_chunk(
-                        chunk,
-                        batch_id=plan.batch_id,
-                        project_id=plan.project_id,
-                        drawer=plan.drawer,
-                        session=session,
-                    )
-            done = chunks[-1].rows_before + chunks[-1].rows
-            on_progress(chunks[-1].done, facts.size)
+                store_chunk(
+                    chunk,
+                    batch_id=plan.batch_id,
+                    project_id=plan.project_id,
+                    drawer=plan.drawer,
+                    session=session,
+                )
+            on_progress(chunk.done, facts.size)
     on_progress(facts.size, facts.size)
 
 

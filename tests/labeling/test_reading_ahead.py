@@ -133,7 +133,7 @@ def test_a_stop_ends_the_process_and_the_next_import_goes_on(
     file: Path, engine: Engine, climate: str, alone: dict[str, Any], started: list[Process]
 ) -> None:
     asked = iter([False, False, True])
-    with pytest.raises(Cancelled, match="400 of"):
+    with pytest.raises(Cancelled, match="200 of"):
         bring(file, engine, should_stop=lambda: next(asked))
     assert started[0].returncode is not None
     bring(file, engine)
