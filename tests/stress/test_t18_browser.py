@@ -1,5 +1,7 @@
 """T18: reloads, the back button, two tabs, double presses, cut networks and killed servers, in a
 real Chromium: exactly one event for each decision, none lost once "saved" showed.
+
+Planted: answers not kept in the browser before they are sent (found by reloads and killed servers).
 """
 
 import random
