@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class Enough(Exception):
+    """An arm has done as many tweets as its speed needs."""
+
+
 @dataclass
 class Arm:
     """One way of doing the work, and the time that it held the turn.
@@ -41,6 +45,8 @@ class Arm:
         self.stop_clock()
         self.done += tweets
         self._in_turn += tweets
+        if self.turns.enough is not None and self.done >= self.turns.enough:
+            raise Enough
         if self._in_turn >= self.turns.tweets:
             self._in_turn = 0
             self.turns.hand_on(self)
@@ -58,10 +64,13 @@ class Arm:
 
 
 class Turns:
-    """Runs arms in threads, one at a time, each for `tweets` tweets before the next."""
+    """Runs arms in threads, one at a time, each for `tweets` tweets before the next.
 
-    def __init__(self, arms: list[Arm], *, tweets: int) -> None:
-        self.arms, self.tweets = arms, tweets
+    enough: tweets after which an arm is stopped, without a result; None lets all end.
+    """
+
+    def __init__(self, arms: list[Arm], *, tweets: int, enough: int | None = None) -> None:
+        self.arms, self.tweets, self.enough = arms, tweets, enough
         self._waiting = list(arms)
         self._changed = threading.Condition()
         for arm in arms:
@@ -91,6 +100,8 @@ class Turns:
             self._changed.wait_for(lambda: self._waiting[0] is arm)
         try:
             arm.result = arm.work(arm)
+        except Enough:
+            pass  # measured
         except BaseException as error:
             arm.error = error
         finally:
