@@ -81,12 +81,26 @@ class Million:
                     return Ended(process.returncode, time.monotonic() - started, 0, out.read_text())
                 time.sleep(self.rng.uniform(0, amount(0.05, 5.0)))
                 os.kill(process.pid, signal.SIGKILL)
-            _, status, used = os.wait4(process.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        process.returncode = code
+            peak = 0
+            while process.poll() is None:
+                peak = max(peak, _most_held(process.pid))
+                time.sleep(0.02)
         killer.cancel()
-        peak = used.ru_maxrss // 1024
-        return Ended(code, time.monotonic() - started, peak, out.read_text(errors="replace"))
+        seconds = time.monotonic() - started
+        return Ended(process.returncode, seconds, peak, out.read_text(errors="replace"))
+
+
+def _most_held(pid: int) -> int:
+    """Return the most memory that a process has held, in MB; 0 when it is gone.
+
+    Of the process as it is: what wait4 tells counts what its parent held when it was started.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    held = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return held[0] // 1024 if held else 0
 
 
 def make_million(data: Path) -> Million:

@@ -33,12 +33,15 @@ Visitor = Callable[..., Page]
 Decision = tuple[str, str]
 CYCLES = amount(3, 50)
 LABELS = {"1": "-1", "2": "0", "3": "1", "4": "2"}
-# Reads what is on screen and presses in one go: nothing can come in between.
+# Reads what is on screen and presses in one go: nothing can come in between. Null where no tweet
+# is on screen: two hands are faster than what is prefetched.
 PRESS = """
 (key) => {
   const root = [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
     .map((one) => one.shadowRoot).find((one) => one?.querySelector(".tweet"));
-  const text = root.querySelector(".tweet").textContent;
+  const tweet = root.querySelector(".tweet");
+  if (tweet.checkVisibility() === false) return null;
+  const text = tweet.textContent;
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, composed: true }));
   return text;
 }
@@ -58,9 +61,12 @@ class Work:
 
     def decide(self, page: Page) -> None:
         """Press a label key and note on which tweet."""
-        expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=60_000)
-        key = self.rng.choice("1234")
-        self.made.append((page.evaluate(PRESS, key), LABELS[key]))
+        key, text = self.rng.choice("1234"), None
+        while text is None:
+            expect(page.locator(".relabel .tweet")).to_be_visible(timeout=60_000)
+            expect(page.locator(".relabel .tweet")).not_to_be_empty(timeout=60_000)
+            text = page.evaluate(PRESS, key)
+        self.made.append((text, LABELS[key]))
 
     def wait_saved(self, *pages: Page) -> None:
         """Wait until the cards say that all is saved; then it must be in the store.
