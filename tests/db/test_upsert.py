@@ -4,7 +4,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from db.schema import DuplicateGroup, Project
 from db.sessions import writing
-from db.upsert import _insert, insert_missing, insert_or_find
+from db.upsert import insert_for, insert_missing, insert_or_find
 
 GROUPS = DuplicateGroup.metadata.tables["duplicate_group"]
 PROJECTS: Table = Project.metadata.tables["project"]
@@ -35,5 +35,5 @@ def test_a_row_is_inserted_once_and_found_afterwards(engine: Engine) -> None:
 
 @pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])
 def test_the_statement_is_worded_for_both_databases(dialect: object) -> None:
-    statement = _insert(GROUPS, dialect.name).on_conflict_do_nothing(index_elements=["split"])
+    statement = insert_for(GROUPS, dialect.name).on_conflict_do_nothing(index_elements=["split"])
     assert "ON CONFLICT (split) DO NOTHING" in str(statement.compile(dialect=dialect))
