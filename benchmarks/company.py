@@ -92,6 +92,14 @@ def others_in_the_browser(browser: Browser, address: str, people: list[str]) -> 
             page.context.close()
 
 
+def polite(browser: str, folder: Path) -> str:
+    """Write a command that starts a browser at the lowest priority; return its path."""
+    command = folder / "polite-browser"
+    command.write_text(f'#!/bin/sh\nexec nice -n 19 "{browser}" "$@"\n')
+    command.chmod(0o755)
+    return str(command)
+
+
 def _open(browser: Browser, address: str, person: str) -> Page:
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     context.add_cookies([{"name": "relabel_person", "value": person, "url": address}])

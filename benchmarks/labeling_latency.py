@@ -4,9 +4,9 @@
         [--others 7] [--others-as store|browser] [--training] [--data DIR]
 
 --others: so many people more answer meanwhile, every 1.5 seconds each: as processes that call
-what the label page calls on the same store, or in pages of the same server (that loads the
-processors with their browsers, too). --training: a fine-tuning goes on meanwhile. --data: a
-store kept from an earlier run, to spare its making.
+what the label page calls on the same store, or in pages of the same server, in a browser of the
+lowest priority (theirs would be on machines of their own). --training: a fine-tuning goes on
+meanwhile. --data: a store kept from an earlier run, to spare its making.
 
 Prints one JSON object: milliseconds from a key press to the next tweet painted and to "saved ✓"
 (which the page says after the commit), and how many of 20 presses, 20 ms apart, were saved.
@@ -220,7 +220,9 @@ def run(wish: argparse.Namespace, data: Path) -> dict[str, Any]:
         if wish.training:
             stack.enter_context(company.training(data, engine, PROJECT))
         if people and wish.others_as == "browser":
-            stack.enter_context(company.others_in_the_browser(browser, address, people))
+            wrapped = company.polite(path, data) if path else path
+            theirs = playwright.chromium.launch(executable_path=wrapped, args=ARGUMENTS)
+            stack.enter_context(company.others_in_the_browser(theirs, address, people))
         elif people:
             url = f"sqlite:///{data / 'relabel.db'}"
             stack.enter_context(company.others_at_the_store(url, PROJECT, people))
