@@ -1,4 +1,7 @@
-"""T22, only in `make soak`: half an hour of everything at once; nothing may grow."""
+"""T22, only in `make soak`: half an hour of everything at once; nothing may grow.
+
+Seen to fail, in half a minute, when labeling.widget.exchange kept something of each answer.
+"""
 
 import random
 import time
