@@ -96,8 +96,8 @@ def _set_journal_mode(cursor: Any, mode: str, module: ModuleType) -> None:
         try:
             cursor.execute(f"PRAGMA journal_mode = {mode}")
             return
-        except module.OperationalError:
-            if time.monotonic() > until:
+        except module.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
                 raise
             time.sleep(0.01)
 
