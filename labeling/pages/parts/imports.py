@@ -28,8 +28,11 @@ def newest(page: context.PageContext) -> bool:
 
 def watched(page: context.PageContext) -> bool:
     """Tell whether the newest import was seen running here, so that its outcome is awaited."""
+    seen = st.session_state.get(session_keys.WATCHED_IMPORT)
+    if seen is None:
+        return False
     job = jobs.newest(page.project_id, "import")
-    return job is not None and st.session_state.get(session_keys.WATCHED_IMPORT) == job.id
+    return job is not None and job.id == seen
 
 
 def outcome(page: context.PageContext) -> None:
