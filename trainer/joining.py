@@ -6,6 +6,7 @@ factor that makes the validation labels likeliest.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from trainer.callbacks import Callbacks
 from trainer.config import TrainConfig
 from trainer.data import Example, label_indices
 from trainer.heads import weigh
-from trainer.ngrams import NgramPart, NgramTable, fit_joint
+from trainer.ngrams import NgramPart, NgramTable, fit_joint_counts, hashed_counts
 from trainer.predict import Classifier
 
 FEW = 200  # texts below which an n-gram that only one of them has is kept
@@ -22,7 +23,12 @@ FEW = 200  # texts below which an n-gram that only one of them has is kept
 
 def ngram_table(texts: Sequence[str]) -> NgramTable:
     """Return the table for training texts; n-grams of a single text are left out of many."""
-    return NgramTable.fit(texts, rarest=1 if len(texts) < FEW else 2)
+    return table_of_counts(hashed_counts(texts))
+
+
+def table_of_counts(counts: Any) -> NgramTable:
+    """Return the table for training texts from their `hashed_counts`."""
+    return NgramTable.fit_counts(counts, rarest=1 if counts.shape[0] < FEW else 2)
 
 
 def fit_ngrams(
@@ -33,11 +39,11 @@ def fit_ngrams(
     callbacks: Callbacks | None = None,
 ) -> NgramPart:
     """Fit n-grams alone to the examples. Raises Cancelled."""
-    texts = [example.text for example in examples]
+    counts = hashed_counts([example.text for example in examples])
     targets = np.asarray(label_indices(examples, label_map), dtype=np.int64)
-    fitted = fit_joint(
-        np.zeros((len(texts), 0), dtype=np.float32),
-        texts,
+    fitted = fit_joint_counts(
+        np.zeros((len(examples), 0), dtype=np.float32),
+        counts,
         targets,
         weigh(
             [example.weight for example in examples],
@@ -46,7 +52,7 @@ def fit_ngrams(
             config.class_weights,
         ).numpy(),
         len(label_map),
-        table=ngram_table(texts),
+        table=table_of_counts(counts),
         callbacks=callbacks,
     )
     return replace(fitted.ngrams, bias=fitted.bias)

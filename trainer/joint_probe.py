@@ -1,6 +1,7 @@
 """The probe as a version has it: embeddings and n-grams together, unless these are left out."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,8 @@ from trainer.callbacks import Callbacks, NullCallbacks
 from trainer.config import TrainConfig
 from trainer.errors import DataError
 from trainer.heads import weigh
-from trainer.joining import ngram_table
-from trainer.ngrams import Joint, fit_joint
+from trainer.joining import table_of_counts
+from trainer.ngrams import Joint, fit_joint_counts, hashed_counts
 from trainer.probe import fit_probe
 from trainer.probe_watch import Labelled
 
@@ -25,14 +26,31 @@ def fit_joint_probe(
     """Fit embeddings and n-grams together. Raises Cancelled, DataError without texts."""
     if data.texts is None:
         raise DataError("n-grams need the tweets' texts, and only their embeddings are at hand")
-    texts = data.texts.tolist()
-    return fit_joint(
+    counts = hashed_counts(data.texts.tolist())
+    return fit_joint_probe_counts(data, counts, labels, config, callbacks=callbacks)
+
+
+def fit_joint_probe_counts(
+    data: Labelled,
+    counts: Any,
+    labels: int,
+    config: TrainConfig,
+    *,
+    start: Joint | None = None,
+    callbacks: Callbacks | None = None,
+) -> Joint:
+    """Fit as `fit_joint_probe` does, to `hashed_counts` of the texts.
+
+    start: an earlier fit to nearly the same tweets, from which to go on. Raises Cancelled.
+    """
+    return fit_joint_counts(
         data.vectors,
-        texts,
+        counts,
         data.targets,
         weigh(data.weights.tolist(), data.targets.tolist(), labels, config.class_weights).numpy(),
         labels,
-        table=ngram_table(texts),
+        table=table_of_counts(counts),
+        start=start,
         callbacks=callbacks,
     )
 

@@ -29,6 +29,7 @@ NGRAMS_FILE = "ngrams.safetensors"
 SHARE = 2.0  # length of the n-grams' part beside an embedding of length 1
 PENALTY = 1.0  # L2, over the number of tweets
 ITERATIONS = 150
+MEMORY, MEMORY_NEAR = 10, 30  # L-BFGS's corrections: from nothing (scipy's default), near the end
 Array = NDArray[np.float32]
 
 
@@ -45,16 +46,25 @@ class NgramTable:
     @classmethod
     def fit(cls, texts: Sequence[str], *, rarest: int = 1) -> "NgramTable":
         """Keep the buckets that at least `rarest` of the texts use, and weigh them."""
-        used = np.asarray(_counts(texts).astype(bool).sum(axis=0)).ravel()
+        return cls.fit_counts(hashed_counts(texts), rarest=rarest)
+
+    @classmethod
+    def fit_counts(cls, counts: Any, *, rarest: int = 1) -> "NgramTable":
+        """Fit to `hashed_counts` of the texts."""
+        used = np.asarray(counts.astype(bool).sum(axis=0)).ravel()
         kept = np.flatnonzero(used >= rarest)
-        rarity = np.log((1 + len(texts)) / (1 + used[kept])) + 1
+        rarity = np.log((1 + counts.shape[0]) / (1 + used[kept])) + 1
         return cls(kept.astype(np.int64), rarity.astype(np.float32))
 
     def of(self, texts: Sequence[str]) -> Any:
         """Return a sparse matrix (n, m) float32, a row a text, each of length 1 (or 0)."""
+        return self.of_counts(hashed_counts(texts))
+
+    def of_counts(self, counts: Any) -> Any:
+        """Return the same from `hashed_counts` of the texts, which stay as they are."""
         from sklearn.preprocessing import normalize
 
-        counts = _counts(texts)[:, self.buckets]
+        counts = counts[:, self.buckets]
         counts.data = (1 + np.log(counts.data)).astype(np.float32)
         return normalize(counts.multiply(self.rarity).tocsr(), copy=False)
 
@@ -127,6 +137,12 @@ class Joint:
             vectors @ self.weight.T + self.bias + self.ngrams.logits(texts), dtype=np.float32
         )
 
+    def logits_of_counts(self, vectors: Array, counts: Any) -> Array:
+        """Return the same logits from `hashed_counts` of the texts."""
+        part = self.ngrams
+        spelling = part.table.of_counts(counts) @ part.weight + part.bias
+        return np.asarray(vectors @ self.weight.T + self.bias + spelling, dtype=np.float32)
+
 
 def fit_joint(
     vectors: Array,
@@ -143,9 +159,32 @@ def fit_joint(
     weights (n,): of the tweets. Columns are standardised to a length of about 1 in all for the
     embedding and SHARE for the n-grams. L-BFGS; deterministic. Raises Cancelled.
     """
+    counts = hashed_counts(texts)
+    return fit_joint_counts(
+        vectors, counts, targets, weights, labels, table=table, callbacks=callbacks
+    )
+
+
+def fit_joint_counts(
+    vectors: Array,
+    counts: Any,
+    targets: NDArray[np.int64],
+    weights: Array,
+    labels: int,
+    *,
+    table: NgramTable,
+    start: Joint | None = None,
+    callbacks: Callbacks | None = None,
+) -> Joint:
+    """Fit as `fit_joint` does, to `hashed_counts` of the texts.
+
+    start: an earlier fit to nearly the same tweets, from which to go on. The loss is convex and
+    its optimum one (but for a constant in all biases), so it is only reached sooner, within the
+    same tolerance.
+    """
     from scipy.optimize import minimize
 
-    table_rows = table.of(texts) * np.float32(SHARE)
+    table_rows = table.of_counts(counts) * np.float32(SHARE)
     mean, spread = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-3)
     scale = 1.0 / (spread * np.sqrt(vectors.shape[1]))
     dense = ((vectors - mean) * scale).astype(np.float32)
@@ -171,14 +210,16 @@ def fit_joint(
         slope[:-1] += penalty * table_of[:-1]
         return float(value), slope.ravel().astype(np.float64)
 
-    start = np.zeros((width + columns + 1) * labels)
+    first = np.zeros((width + columns + 1, labels))
+    if start is not None:
+        _fill(first, start, table, scale, mean)
     best = minimize(
         loss,
-        start,
+        first.ravel(),
         jac=True,
         method="L-BFGS-B",
         callback=lambda _: watch.on_ngrams(next(passes), ITERATIONS),
-        options={"maxiter": ITERATIONS},
+        options={"maxiter": ITERATIONS, "maxcor": MEMORY if start is None else MEMORY_NEAR},
     )
     fitted = best.x.reshape(width + columns + 1, labels).astype(np.float32)
     weight = (fitted[:width] * scale[:, None]).T
@@ -186,7 +227,20 @@ def fit_joint(
     return Joint(np.ascontiguousarray(weight), fitted[-1] - weight @ mean, part)
 
 
-def _counts(texts: Sequence[str]) -> Any:
+def _fill(
+    coefficients: NDArray[np.float64], start: Joint, table: NgramTable, scale: Array, mean: Array
+) -> None:
+    """Write an earlier fit in the coordinates of a new one; n-grams new to it stay 0."""
+    coefficients[: len(scale)] = start.weight.T / scale[:, None]
+    _, new, old = np.intersect1d(
+        table.buckets, start.ngrams.table.buckets, assume_unique=True, return_indices=True
+    )
+    coefficients[len(scale) + new] = start.ngrams.weight[old] / SHARE
+    coefficients[-1] = start.bias + start.weight @ mean
+
+
+def hashed_counts(texts: Sequence[str]) -> Any:
+    """Return how often each text has each hashed n-gram: sparse (n, BUCKETS) float32."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     hashing = HashingVectorizer(

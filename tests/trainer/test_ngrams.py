@@ -10,8 +10,17 @@ from trainer.calibration import fit_mixture, softmax
 from trainer.callbacks import NullCallbacks
 from trainer.config import TrainConfig
 from trainer.errors import ArtifactError, Cancelled
-from trainer.joining import fit_ngrams, ngram_table
-from trainer.ngrams import ITERATIONS, NgramPart, NgramTable, fit_joint
+from trainer.joining import fit_ngrams, ngram_table, table_of_counts
+from trainer.joint_probe import fit_joint_probe, fit_joint_probe_counts
+from trainer.ngrams import (
+    ITERATIONS,
+    NgramPart,
+    NgramTable,
+    fit_joint,
+    fit_joint_counts,
+    hashed_counts,
+)
+from trainer.probe_watch import Labelled
 
 VALUES = ["-1", "0", "1", "2"]
 
@@ -71,6 +80,54 @@ class Watch(NullCallbacks):
 
     def should_stop(self):
         return len(self.passes) >= self.stop_after
+
+
+def sample():
+    dice = np.random.default_rng(4)
+    examples = make_examples(300)
+    texts = [example.text for example in examples]
+    targets = np.array([VALUES.index(example.label) for example in examples])
+    return dice.normal(0, 1, (300, 8)).astype(np.float32), texts, targets
+
+
+def test_counts_hashed_once_give_the_very_same_fit_as_texts():
+    vectors, texts, targets = sample()
+    counts, rows = hashed_counts(texts), np.arange(0, 300, 2)
+    before = counts.copy()
+    chosen = [texts[row] for row in rows]
+    data = Labelled(
+        vectors[rows], targets[rows], rows, np.ones(150, np.float32), np.array(chosen, object)
+    )
+    plain = fit_joint_probe(data, 4, TrainConfig())
+    counted = fit_joint_probe_counts(data, counts[rows], 4, TrainConfig())
+    for part in ("weight", "bias"):
+        assert np.array_equal(getattr(plain, part), getattr(counted, part))
+    assert np.array_equal(plain.ngrams.weight, counted.ngrams.weight)
+    assert np.array_equal(plain.ngrams.table.buckets, ngram_table(chosen).buckets)
+    assert np.array_equal(plain.ngrams.table.rarity, counted.ngrams.table.rarity)
+    found = counted.logits_of_counts(vectors, counts)
+    assert found == pytest.approx(plain.logits(vectors, texts), abs=1e-6)
+    assert (counts != before).nnz == 0
+
+
+def test_going_on_from_an_earlier_fit_reaches_the_same_optimum_sooner():
+    vectors, texts, targets = sample()
+    counts, weights = hashed_counts(texts), np.ones(300, np.float32)
+
+    def fit(many, start=None):
+        watch = Watch()
+        few, table = counts[:many], table_of_counts(counts[:many])
+        args = vectors[:many], few, targets[:many], weights[:many], 4
+        found = fit_joint_counts(*args, table=table, start=start, callbacks=watch)
+        return found, len(watch.passes)
+
+    earlier, _ = fit(290)
+    cold, passes = fit(300)
+    warm, fewer = fit(300, earlier)
+    assert fewer < passes
+    assert warm.logits_of_counts(vectors, counts) == pytest.approx(
+        cold.logits_of_counts(vectors, counts), abs=0.02
+    )
 
 
 def test_fitting_tells_how_far_it_is_and_can_be_stopped():
