@@ -20,6 +20,7 @@ from db.engine import make_engine
 from db.schema import Annotator, Job, Project
 from db.sessions import reading, writing
 from labeling.widget.exchange import Exchange, fill, refill, take, to_json
+from trainer.engines import PRIORITY
 
 PACE_SECONDS = 1.5  # between the answers of one of the others; quicker than anybody reads
 LABELS = ("-1", "0", "1", "2")
@@ -93,9 +94,14 @@ def others_in_the_browser(browser: Browser, address: str, people: list[str]) -> 
 
 
 def polite(browser: str, folder: Path) -> str:
-    """Write a command that starts a browser at the lowest priority; return its path."""
+    """Write a command that starts a browser at a job's low priority; return its path.
+
+    Playwright starts it as a session of its own; Linux's autogroup, where it is on, shares the
+    processors among sessions before it looks at priorities within one.
+    """
     command = folder / "polite-browser"
-    command.write_text(f'#!/bin/sh\nexec nice -n 19 "{browser}" "$@"\n')
+    step_back = f"{{ echo {PRIORITY} >/proc/self/autogroup; }} 2>/dev/null"
+    command.write_text(f'#!/bin/sh\n{step_back}\nexec nice -n {PRIORITY} "{browser}" "$@"\n')
     command.chmod(0o755)
     return str(command)
 

@@ -16,7 +16,12 @@ from trainer.errors import ConfigError
 PRIORITY = "10"
 
 # The shell leaves at once and the job belongs to init: it outlives us and leaves no zombie.
-_DETACH = '"$@" >>"$RELABEL_JOB_LOG" 2>&1 </dev/null &'
+# Linux shares processors among sessions before it looks at priorities within one, where its
+# autogroup is on (as on desktops): the job is a session of its own, which has to step back itself.
+_DETACH = (
+    '{ echo "$RELABEL_JOB_PRIORITY" >/proc/self/autogroup; } 2>/dev/null; '
+    '"$@" >>"$RELABEL_JOB_LOG" 2>&1 </dev/null &'
+)
 
 
 def start(
@@ -45,6 +50,7 @@ def start(
             **environment,
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "PYTHONUNBUFFERED": "1",
+            "RELABEL_JOB_PRIORITY": PRIORITY,
             "RELABEL_JOB_LOG": str(log),
         },
     )

@@ -7,6 +7,7 @@ before, and a run that is lost costs nothing.
 """
 
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -36,6 +37,9 @@ MOST_ANSWERS = 500  # of one outbox; the rest comes with the next
 REMEMBERED = 2000
 LOOK_AFTER_SECONDS = 15.0  # counting labels is too slow for each press
 MOVES_ON = ("label", "skip")
+# Choosing tweets is the page's heaviest work, and nobody waits for what is fetched in time. Where
+# several pages of a server did it at once, those who answered meanwhile waited for all of them.
+_fetching = threading.Lock()
 _LABEL = Label.metadata.tables["label"].c
 _LABELS = (
     select(_LABEL.value, _LABEL.name, _LABEL.description, _LABEL.hotkey, _LABEL.color)
@@ -180,13 +184,18 @@ def fill(exchange: Exchange, *, engine: Engine) -> bool:
 def refill(exchange: Exchange, *, engine: Engine) -> None:
     """Fetch more tweets in time, and renew the claims of a person who is at work.
 
-    For after the card was drawn: nobody waits for it, and they go with the next drawing.
+    For after the card was drawn: nobody waits for it, and they go with the next drawing. While
+    another page of this server fetches, this one leaves it to its next answer.
     """
     moment = time.monotonic()
     stale = moment - exchange.fetched_at > exchange.lease_seconds / 3
     at_work = moment - exchange.active_at < exchange.lease_seconds
-    if len(exchange.items) < REFILL_BELOW or (stale and at_work):
-        _fetch(exchange, engine=engine)
+    due = len(exchange.items) < REFILL_BELOW or (stale and at_work)
+    if due and _fetching.acquire(blocking=False):
+        try:
+            _fetch(exchange, engine=engine)
+        finally:
+            _fetching.release()
 
 
 def _fetch(exchange: Exchange, *, engine: Engine) -> None:

@@ -13,7 +13,7 @@ from db.engine import make_engine
 from db.schema import Annotation, AnnotationEvent, Lease
 from db.sessions import reading, writing
 from labeling.widget import exchange as wire
-from labeling.widget.exchange import Exchange, Taken, model_due, refill, take, to_json
+from labeling.widget.exchange import Exchange, Taken, fill, model_due, refill, take, to_json
 
 
 @pytest.fixture
@@ -113,6 +113,20 @@ def test_the_hand_is_filled_when_it_gets_low_and_not_before(
     assert len(exchange.items) == wire.AT_HAND
     ids = [item.tweet_id for item in exchange.items]
     assert len(set(ids)) == len(ids)
+
+
+def test_a_page_leaves_the_fetching_to_its_next_answer_while_another_fetches(
+    engine: Engine, exchange: Exchange
+) -> None:
+    few = wire.AT_HAND - wire.REFILL_BELOW + 1
+    take([label(exchange, f"k{n}", place=n) for n in range(few)], exchange, engine=engine)
+    with wire._fetching:
+        refill(exchange, engine=engine)
+        assert len(exchange.items) == wire.AT_HAND - few
+        more = len(exchange.items) - wire.URGENT_BELOW + 1
+        take([label(exchange, f"m{n}", place=n) for n in range(more)], exchange, engine=engine)
+        assert fill(exchange, engine=engine), "a card that would run dry waits for nobody"
+    assert len(exchange.items) >= wire.REFILL_BELOW
 
 
 def test_a_reload_gives_back_ones_own_tweets_and_another_person_gets_others(

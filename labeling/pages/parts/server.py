@@ -28,6 +28,9 @@ from labeling.pages.parts.health import Health
 from labeling.pages.parts.upload_guard import UploadGuard
 
 LONGEST_TICKET = 200
+# A transaction gives Python's lock up with each statement and gets it back after so long at most,
+# for each page that computes meanwhile. Python's 5 ms made answers wait for one another.
+SWITCH_SECONDS = 0.001
 # Streamlit's own page needs inline styles, blob workers and, for charts, eval. What it must
 # never need is another origin: not for scripts, not for pictures, not for sending data.
 POLICY = "; ".join(
@@ -55,7 +58,10 @@ HEADERS = {
 
 
 def options() -> dict[str, Any]:
-    """Return what st.App takes; ends the process with one line where it must not serve."""
+    """Return what st.App takes and make the process ready to serve many pages.
+
+    Ends the process with one line where it must not serve.
+    """
     try:
         chosen = access.access()
         access.check_address(st.get_option("server.address"), chosen)
@@ -66,6 +72,7 @@ def options() -> dict[str, Any]:
     except AccessRefused as refused:
         sys.exit(f"error: {refused}")
     _allow(chosen)
+    sys.setswitchinterval(SWITCH_SECONDS)
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     root = f"/{base}" if base else ""
     return {
