@@ -11,7 +11,6 @@ store kept from an earlier run, to spare its making. Reach: 4 ms of processor an
 
 import argparse
 import json
-import tempfile
 import time
 import uuid
 from collections import defaultdict
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, event, select
 
+from benchmarks.folders import folder
 from benchmarks.labeling_latency import PERSON, PROJECT, VALUES, fill_store, open_store
 from db.engine import WRITES
 from db.schema import Annotator, Project
@@ -164,12 +164,8 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--data", type=Path)
     wish = parser.parse_args()
-    if wish.data is not None:
-        wish.data.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(run(wish, wish.data), indent=2))
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        print(json.dumps(run(wish, Path(directory)), indent=2))
+    with folder(wish.data) as data:
+        print(json.dumps(run(wish, data), indent=2))
 
 
 if __name__ == "__main__":

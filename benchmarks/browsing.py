@@ -10,13 +10,13 @@ object: the slowest of the repeats for each search, in seconds. Reach: a second 
 import argparse
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select
 
+from benchmarks.folders import folder
 from benchmarks.labeling_latency import PERSON, PROJECT, fill_store, open_store
 from db import projects
 from db.schema import AnnotationEvent, Annotator, Tweet
@@ -125,12 +125,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--data", type=Path)
     wish = parser.parse_args()
-    if wish.data is not None:
-        wish.data.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(run(wish.tweets, wish.repeats, wish.data), indent=2))
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        print(json.dumps(run(wish.tweets, wish.repeats, Path(directory)), indent=2))
+    with folder(wish.data) as data:
+        print(json.dumps(run(wish.tweets, wish.repeats, data), indent=2))
 
 
 if __name__ == "__main__":

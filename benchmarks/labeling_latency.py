@@ -20,7 +20,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -33,6 +32,7 @@ from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import Engine, func, select
 
 from benchmarks import company
+from benchmarks.folders import folder
 from benchmarks.importing import generate
 from db import migrate, projects
 from db.engine import make_engine
@@ -257,12 +257,8 @@ def main() -> None:
     parser.add_argument("--training", action="store_true")
     parser.add_argument("--data", type=Path)
     wish = parser.parse_args()
-    if wish.data is not None:
-        wish.data.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(run(wish, wish.data), indent=2))
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        print(json.dumps(run(wish, Path(directory)), indent=2))
+    with folder(wish.data) as data:
+        print(json.dumps(run(wish, data), indent=2))
 
 
 if __name__ == "__main__":
