@@ -24,6 +24,7 @@ from trainer.errors import Cancelled
 from trainer.faults import fault_point
 from trainer.master import MasterWeights
 from trainer.network import TextClassifier, choose_trained
+from trainer.packed import can_pack, pack
 from trainer.together import Together
 
 
@@ -112,6 +113,7 @@ class Loop:
         self.together = Together(self.accelerator)
         choose_trained(network, config)
         self.network = network.to(self.accelerator.device)
+        self.packs = can_pack(network.encoder)
         self.data, self.config = data, config
         self.validate, self.checkpoints, self.callbacks = validate, checkpoints, callbacks
         self.weights = MasterWeights(self.network)
@@ -194,9 +196,10 @@ class Loop:
         """Sum over the batch of weighted cross-entropy, smoothed as the settings say."""
         device = self.accelerator.device
         positions = torch.from_numpy(batch)
-        padded = pad([self.data.ids[place] for place in batch], self.data.pad_id)
+        rows = [self.data.ids[place] for place in batch]
+        packed = pack(rows) if self.packs else pad(rows, self.data.pad_id).to(device)
         losses = nn.functional.cross_entropy(
-            self.network(padded.to(device)),
+            self.network(packed),
             self.data.targets[positions].to(device),
             reduction="none",
             label_smoothing=self.config.label_smoothing,

@@ -11,6 +11,7 @@ from trainer.batching import Batch
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
 from trainer.heads import HeadShape, build_head, mean_pooled, normalised
+from trainer.packed import Packed, packed_states
 
 READINGS = ("mean", "cls", "pooler")
 
@@ -41,6 +42,19 @@ def read(encoder: nn.Module, batch: Batch, reading: str) -> torch.Tensor:
     return normalised(mean_pooled(hidden.float(), mask))
 
 
+def read_packed(encoder: nn.Module, batch: Packed, reading: str) -> torch.Tensor:
+    """What `read` gives, of texts laid end to end."""
+    runs = zip(torch.split(packed_states(encoder, batch), batch.sizes), batch.runs, strict=True)
+    by_text = [states.view(*run, -1) for states, run in runs]
+    if reading == "mean":
+        return normalised(torch.cat([states.float().mean(1) for states in by_text]))
+    first = torch.cat([states[:, 0] for states in by_text])
+    if reading == "cls":
+        return normalised(first.float())
+    pooled: torch.Tensor = encoder.pooler(first[:, None])  # type: ignore[operator]
+    return pooled
+
+
 class TextClassifier(nn.Module):
     """Encoder and head. The head always works in float32, whatever the encoder works in."""
 
@@ -50,9 +64,13 @@ class TextClassifier(nn.Module):
         self.head = head
         self.reading = reading
 
-    def forward(self, batch: Batch) -> torch.Tensor:
+    def forward(self, batch: Batch | Packed) -> torch.Tensor:
         """Logits (n, labels) float32."""
-        logits: torch.Tensor = self.head(read(self.encoder, batch, self.reading).float())
+        if isinstance(batch, Packed):
+            vectors = read_packed(self.encoder, batch, self.reading)
+        else:
+            vectors = read(self.encoder, batch, self.reading)
+        logits: torch.Tensor = self.head(vectors.float())
         return logits
 
 
