@@ -51,7 +51,9 @@ def main() -> None:
         versions.table(known),
         height=tables.height(len(known), 6),
         hide_index=True,
-        column_config=tables.columns(numbers=["n", "n (test)"], moments=["Made"]),
+        column_config=tables.columns(
+            numbers=["Validation labels", "Test labels"], moments=["Made"]
+        ),
     )
     view = st.segmented_control(
         "View",

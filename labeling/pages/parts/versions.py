@@ -191,9 +191,9 @@ def table(rows: Sequence[models.VersionRow]) -> pd.DataFrame:
                 "Kind": KINDS.get(row.kind, row.kind),
                 "Base model": row.base_model,
                 "Macro-F1, validation": cell(row.metrics.get("validation")),
-                "n": (row.metrics.get("validation") or {}).get("n"),
+                "Validation labels": (row.metrics.get("validation") or {}).get("n"),
                 "Macro-F1, test": cell(row.metrics.get("test")),
-                "n (test)": (row.metrics.get("test") or {}).get("n"),
+                "Test labels": (row.metrics.get("test") or {}).get("n"),
                 "Made": row.created_at,
             }
             for row in rows
