@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,14 +21,21 @@ from db.engine import make_engine
 from db.schema import Annotator, Job, Project
 from db.sessions import reading, writing
 from labeling.widget.exchange import Exchange, fill, refill, take, to_json
-from trainer.engines import PRIORITY
 
-PACE_SECONDS = 1.5  # between the answers of one of the others; quicker than anybody reads
+# Between the answers of one of the others, in the mean; quicker than anybody reads. Drawn from
+# half to one and a half of it: people do not answer in step.
+PACE_SECONDS = 1.5
 LABELS = ("-1", "0", "1", "2")
 # Presses label keys by itself, as a person would, until the page is closed.
 PRESSER = """
-(ms) => setInterval(() => document.body.dispatchEvent(new KeyboardEvent("keydown", {
-  key: String(1 + Math.floor(4 * Math.random())), bubbles: true, composed: true })), ms)
+(ms) => {
+  const press = () => {
+    document.body.dispatchEvent(new KeyboardEvent("keydown", {
+      key: String(1 + Math.floor(4 * Math.random())), bubbles: true, composed: true }));
+    setTimeout(press, ms * (0.5 + Math.random()));
+  };
+  setTimeout(press, ms * Math.random());
+}
 """
 
 
@@ -59,7 +67,7 @@ def _answer_on(url: str, project_name: str, person: str, stop: Event) -> None:
         person_id = session.scalars(select(Annotator.id).where(Annotator.name == person)).one()
     exchange, number = Exchange(project_id, person_id), 0
     taken = take([], exchange, engine=engine)
-    while not stop.wait(PACE_SECONDS):
+    while not stop.wait(PACE_SECONDS * random.uniform(0.5, 1.5)):
         if not fill(exchange, engine=engine):
             refill(exchange, engine=engine)
         to_json(exchange, taken, engine=engine, base="")
@@ -94,14 +102,14 @@ def others_in_the_browser(browser: Browser, address: str, people: list[str]) -> 
 
 
 def polite(browser: str, folder: Path) -> str:
-    """Write a command that starts a browser at a job's low priority; return its path.
+    """Write a command that starts a browser at the lowest priority; return its path.
 
     Playwright starts it as a session of its own; Linux's autogroup, where it is on, shares the
     processors among sessions before it looks at priorities within one.
     """
     command = folder / "polite-browser"
-    step_back = f"{{ echo {PRIORITY} >/proc/self/autogroup; }} 2>/dev/null"
-    command.write_text(f'#!/bin/sh\n{step_back}\nexec nice -n {PRIORITY} "{browser}" "$@"\n')
+    step_back = "{ echo 19 >/proc/self/autogroup; } 2>/dev/null"
+    command.write_text(f'#!/bin/sh\n{step_back}\nexec nice -n 19 "{browser}" "$@"\n')
     command.chmod(0o755)
     return str(command)
 

@@ -4,8 +4,8 @@
         [--others 7] [--others-as store|browser] [--training] [--data DIR]
 
 --others: so many people more answer meanwhile, every 1.5 seconds each: as processes that call
-what the label page calls on the same store, or in pages of the same server, in a browser of
-low priority (theirs would be on machines of their own). --training: a fine-tuning goes on
+what the label page calls on the same store, or in pages of the same server, in a browser of the
+lowest priority (theirs would be on machines of their own). --training: a fine-tuning goes on
 meanwhile. --data: a store kept from an earlier run, to spare its making.
 
 Prints one JSON object: milliseconds from a key press to the next tweet painted and to "saved ✓"
