@@ -1,12 +1,13 @@
 """How long a person waits on the label page, measured in a real Chromium on the real app.
 
     python -m benchmarks.labeling_latency [--tweets 100000] [--presses 100]
-        [--others 7] [--others-as store|browser] [--training] [--data DIR]
+        [--others 7] [--others-as store|client|browser] [--training] [--data DIR]
 
 --others: so many people more answer meanwhile, every 1.5 seconds each: as processes that call
-what the label page calls on the same store, or in pages of the same server, in a browser of the
-lowest priority (theirs would be on machines of their own). --training: a fine-tuning goes on
-meanwhile. --data: a store kept from an earlier run, to spare its making.
+what the label page calls on the same store (store), in pages of the same server that are not
+painted here, as theirs would be on machines of their own (client), or in pages that are, in a
+browser of the lowest priority (browser). --training: a fine-tuning goes on meanwhile. --data: a
+store kept from an earlier run, to spare its making.
 
 Prints one JSON object: milliseconds from a key press to the next tweet painted and to "saved ✓"
 (which the page says after the commit), and how many of 20 presses, 20 ms apart, were saved.
@@ -31,7 +32,7 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import Engine, func, select
 
-from benchmarks import company
+from benchmarks import clients, company
 from benchmarks.folders import folder
 from benchmarks.importing import generate
 from db import migrate, projects
@@ -223,6 +224,9 @@ def run(wish: argparse.Namespace, data: Path) -> dict[str, Any]:
             wrapped = company.polite(path, data) if path else path
             theirs = playwright.chromium.launch(executable_path=wrapped, args=ARGUMENTS)
             stack.enter_context(company.others_in_the_browser(theirs, address, people))
+        elif people and wish.others_as == "client":
+            crowd = clients.others_at_their_machines(address, people, company.PACE_SECONDS)
+            stack.enter_context(crowd)
         elif people:
             url = f"sqlite:///{data / 'relabel.db'}"
             stack.enter_context(company.others_at_the_store(url, PROJECT, people))
@@ -253,7 +257,7 @@ def main() -> None:
     parser.add_argument("--tweets", type=int, default=100_000)
     parser.add_argument("--presses", type=int, default=100)
     parser.add_argument("--others", type=int, default=0)
-    parser.add_argument("--others-as", choices=("store", "browser"), default="store")
+    parser.add_argument("--others-as", choices=("store", "client", "browser"), default="store")
     parser.add_argument("--training", action="store_true")
     parser.add_argument("--data", type=Path)
     wish = parser.parse_args()
