@@ -14,7 +14,7 @@ from labeling.pages.parts import errors, notice, resources, tables
 from labeling.pages.parts.context import PageContext
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.plain import plain
-from labeling.pages.parts.wording import KINDS, counted, interval, score
+from labeling.pages.parts.wording import KINDS, chance, counted, interval, score
 from trainer.metrics import Metrics
 
 YARDSTICKS = {"tfidf": "TF-IDF with logistic regression", "majority": "Majority label"}
@@ -104,8 +104,8 @@ def comparison(version: models.VersionRow, labels: LabelSet) -> None:
     difference = compared.get("difference") or {}
     value, bounds = difference.get("macro_f1"), difference.get("interval")
     change = f" Macro-F1 changes by {value:+.3f} ({_signed(bounds)})." if value is not None else ""
-    chance = compared.get("mcnemar_p")
-    p_value = f" McNemar's exact p = {chance:.3f}." if chance is not None else ""
+    p = compared.get("mcnemar_p")
+    p_value = f" McNemar's exact {chance(p)}." if p is not None else ""
     st.text(
         f"{counted(len(fixed), 'tweet')} fixed, {counted(len(broken), 'tweet')} broken."
         f"{change}{p_value}"

@@ -27,6 +27,11 @@ def interval(bounds: list[float] | tuple[float, float] | None) -> str:
     return "–" if not bounds else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
+def chance(p: float) -> str:
+    """Return a p-value as "p = 0.034"; one that would read 0.000 as "p < 0.001"."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
 def duration(seconds: float | None) -> str:
     """Return a rough duration: "a few seconds", "40 seconds", "3 minutes", "2.5 hours"."""
     if seconds is None:
