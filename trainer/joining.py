@@ -21,13 +21,11 @@ from trainer.predict import Classifier
 FEW = 200  # texts below which an n-gram that only one of them has is kept
 
 
-def ngram_table(texts: Sequence[str]) -> NgramTable:
-    """Return the table for training texts; n-grams of a single text are left out of many."""
-    return table_of_counts(hashed_counts(texts))
-
-
 def table_of_counts(counts: Any) -> NgramTable:
-    """Return the table for training texts from their `hashed_counts`."""
+    """Return the table for training texts from their `hashed_counts`.
+
+    N-grams of a single text are left out of many.
+    """
     return NgramTable.fit_counts(counts, rarest=1 if counts.shape[0] < FEW else 2)
 
 

@@ -44,13 +44,11 @@ class NgramTable:
     rarity: Array
 
     @classmethod
-    def fit(cls, texts: Sequence[str], *, rarest: int = 1) -> "NgramTable":
-        """Keep the buckets that at least `rarest` of the texts use, and weigh them."""
-        return cls.fit_counts(hashed_counts(texts), rarest=rarest)
-
-    @classmethod
     def fit_counts(cls, counts: Any, *, rarest: int = 1) -> "NgramTable":
-        """Fit to `hashed_counts` of the texts."""
+        """Keep the buckets that at least `rarest` of the texts use, and weigh them.
+
+        counts: `hashed_counts` of the texts.
+        """
         used = np.asarray(counts.astype(bool).sum(axis=0)).ravel()
         kept = np.flatnonzero(used >= rarest)
         rarity = np.log((1 + counts.shape[0]) / (1 + used[kept])) + 1
@@ -144,27 +142,6 @@ class Joint:
         return np.asarray(vectors @ self.weight.T + self.bias + spelling, dtype=np.float32)
 
 
-def fit_joint(
-    vectors: Array,
-    texts: Sequence[str],
-    targets: NDArray[np.int64],
-    weights: Array,
-    labels: int,
-    *,
-    table: NgramTable,
-    callbacks: Callbacks | None = None,
-) -> Joint:
-    """Fit embeddings (n, width) and n-grams of `texts` to label positions (n,).
-
-    weights (n,): of the tweets. Columns are standardised to a length of about 1 in all for the
-    embedding and SHARE for the n-grams. L-BFGS; deterministic. Raises Cancelled.
-    """
-    counts = hashed_counts(texts)
-    return fit_joint_counts(
-        vectors, counts, targets, weights, labels, table=table, callbacks=callbacks
-    )
-
-
 def fit_joint_counts(
     vectors: Array,
     counts: Any,
@@ -176,7 +153,11 @@ def fit_joint_counts(
     start: Joint | None = None,
     callbacks: Callbacks | None = None,
 ) -> Joint:
-    """Fit as `fit_joint` does, to `hashed_counts` of the texts.
+    """Fit embeddings (n, width) and n-grams to label positions (n,).
+
+    counts: `hashed_counts` of the texts; weights (n,): of the tweets. Columns are standardised to
+    a length of about 1 in all for the embedding and SHARE for the n-grams. L-BFGS; deterministic.
+    Raises Cancelled.
 
     start: an earlier fit to nearly the same tweets, from which to go on. The loss is convex and
     its optimum one (but for a constant in all biases), so it is only reached sooner, within the

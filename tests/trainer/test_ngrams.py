@@ -10,13 +10,12 @@ from trainer.calibration import fit_mixture, softmax
 from trainer.callbacks import NullCallbacks
 from trainer.config import TrainConfig
 from trainer.errors import ArtifactError, Cancelled
-from trainer.joining import fit_ngrams, ngram_table, table_of_counts
+from trainer.joining import fit_ngrams, table_of_counts
 from trainer.joint_probe import fit_joint_probe, fit_joint_probe_counts
 from trainer.ngrams import (
     ITERATIONS,
     NgramPart,
     NgramTable,
-    fit_joint,
     fit_joint_counts,
     hashed_counts,
 )
@@ -37,7 +36,7 @@ def test_ngrams_alone_learn_what_the_words_say(fitted):
 
 
 def test_rows_have_length_one_and_do_not_depend_on_their_neighbours():
-    table = NgramTable.fit(["climate change", "a hoax", "climate hoax"])
+    table = NgramTable.fit_counts(hashed_counts(["climate change", "a hoax", "climate hoax"]))
     rows = table.of(["climate change", "", "CLIMATE change", "zzz"]).toarray()
     assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 0, 1, 0], abs=1e-6)
     assert np.array_equal(rows[0], rows[2])
@@ -64,8 +63,9 @@ def test_embeddings_and_ngrams_are_fitted_together():
     vectors[:, 0] += 4 * side
     texts = [("hoax" if flag else "study") + f" {number}" for number, flag in enumerate(word)]
     targets = (2 * side + word).astype(np.int64)
-    joint = fit_joint(
-        vectors, texts, targets, np.ones(400, np.float32), 4, table=ngram_table(texts)
+    counts = hashed_counts(texts)
+    joint = fit_joint_counts(
+        vectors, counts, targets, np.ones(400, np.float32), 4, table=table_of_counts(counts)
     )
     assert (joint.logits(vectors, texts).argmax(1) == targets).mean() > 0.95
     assert (joint.ngrams.logits(texts).argmax(1) == targets).mean() < 0.8
@@ -103,7 +103,9 @@ def test_counts_hashed_once_give_the_very_same_fit_as_texts():
     for part in ("weight", "bias"):
         assert np.array_equal(getattr(plain, part), getattr(counted, part))
     assert np.array_equal(plain.ngrams.weight, counted.ngrams.weight)
-    assert np.array_equal(plain.ngrams.table.buckets, ngram_table(chosen).buckets)
+    assert np.array_equal(
+        plain.ngrams.table.buckets, table_of_counts(hashed_counts(chosen)).buckets
+    )
     assert np.array_equal(plain.ngrams.table.rarity, counted.ngrams.table.rarity)
     found = counted.logits_of_counts(vectors, counts)
     assert found == pytest.approx(plain.logits(vectors, texts), abs=1e-6)
