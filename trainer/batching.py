@@ -1,4 +1,4 @@
-"""From texts to padded batches of like length, for training (shuffled) and for predicting.
+"""From texts to batches of like length, for training (shuffled) and for predicting.
 
 A tweet has 38 tokens on average; padding every one to 64 spends 40% of the arithmetic on
 nothing. Batches of like length need next to no padding, and none needs a mask.
@@ -98,7 +98,7 @@ def training_batches(
 
 
 def prediction_batches(lengths: Sequence[int], *, tokens: int = TOKENS) -> Iterator[list[int]]:
-    """Positions from short to long, in batches of about `tokens` tokens, padding included."""
+    """Positions from short to long, in batches of about `tokens` tokens, were they padded."""
     batch: list[int] = []
     for position in np.argsort(np.asarray(lengths), kind="stable").tolist():
         if batch and lengths[position] * (len(batch) + 1) > tokens:
@@ -111,9 +111,8 @@ def prediction_batches(lengths: Sequence[int], *, tokens: int = TOKENS) -> Itera
 
 def run_over(
     ids: Sequence[TokenIds],
-    compute: Callable[[Batch], torch.Tensor],
+    compute: Callable[[list[TokenIds]], torch.Tensor],
     *,
-    pad_id: int,
     width: int,
     after_batch: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
@@ -124,7 +123,7 @@ def run_over(
     results = np.empty((len(ids), width), dtype=np.float32)
     done = 0
     for batch in prediction_batches([len(row) for row in ids]):
-        values = compute(pad([ids[place] for place in batch], pad_id))
+        values = compute([ids[place] for place in batch])
         results[batch] = values.float().cpu().numpy()
         done += len(batch)
         if after_batch is not None:
@@ -143,7 +142,7 @@ class TextMapper:
     def __call__(
         self,
         texts: Sequence[str],
-        compute: Callable[[Batch], torch.Tensor],
+        compute: Callable[[list[TokenIds]], torch.Tensor],
         *,
         on_progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
@@ -168,7 +167,6 @@ class TextMapper:
             results[start : start + CHUNK] = run_over(
                 tokenise(self.tokenizer, chunk, self.max_length),
                 compute,
-                pad_id=self.tokenizer.pad_token_id,
                 width=self.width,
                 after_batch=after_batch,
             )

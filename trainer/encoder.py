@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from trainer.architectures import width_of
 from trainer.base_model import BaseModel, find_base_model
-from trainer.batching import Batch, TextMapper, longest_allowed
+from trainer.batching import TextMapper, TokenIds, longest_allowed
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
-from trainer.network import read
+from trainer.network import batch_of, read
 from trainer.precision import device, limit_threads, uses_bf16
 
 
@@ -64,7 +64,9 @@ class Encoder:
         )
 
         @torch.inference_mode()
-        def compute(batch: Batch) -> torch.Tensor:
-            return read(self.model, batch.to(device()), pooling)
+        def compute(rows: list[TokenIds]) -> torch.Tensor:
+            return read(
+                self.model, batch_of(self.model, rows, self.tokenizer.pad_token_id), pooling
+            )
 
         return mapper(texts, compute, on_progress=on_progress, should_stop=should_stop)

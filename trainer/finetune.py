@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from trainer.architectures import width_of
 from trainer.base_model import BaseModel, find_base_model
-from trainer.batching import Batch, longest_allowed, run_over, tokenise
+from trainer.batching import TokenIds, longest_allowed, run_over, tokenise
 from trainer.calibration import softmax
 from trainer.callbacks import Callbacks
 from trainer.checkpoints import Checkpoints
@@ -28,7 +28,7 @@ from trainer.joining import join_ngrams
 from trainer.loop import Fitted, Loop, TrainingSet, Validation
 from trainer.metrics import evaluate
 from trainer.model_files import TOKENIZER_FILES
-from trainer.network import TextClassifier, build_classifier, reading_of
+from trainer.network import TextClassifier, batch_of, build_classifier, reading_of
 from trainer.ngrams import NGRAMS_FILE
 from trainer.precision import device, limit_threads, uses_bf16
 from trainer.predict import Classifier, ClassifierFacts, ready
@@ -109,14 +109,14 @@ def fine_tune(
     validation_ids = tokenise(tokenizer, [e.text for e in validation], limit)
 
     @torch.inference_mode()
-    def compute(batch: Batch) -> torch.Tensor:
-        logits: torch.Tensor = network(batch.to(device()))
+    def compute(rows: list[TokenIds]) -> torch.Tensor:
+        logits: torch.Tensor = network(batch_of(network.encoder, rows, data.pad_id))
         return logits
 
     def validate() -> Validation | None:
         if not validation:
             return None
-        logits = run_over(validation_ids, compute, pad_id=data.pad_id, width=len(label_map))
+        logits = run_over(validation_ids, compute, width=len(label_map))
         return score(logits, validation, label_map)
 
     lessons = [] if taught is None else taught.texts

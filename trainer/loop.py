@@ -16,15 +16,14 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer.batching import TokenIds, pad, training_batches
+from trainer.batching import TokenIds, training_batches
 from trainer.callbacks import Callbacks, EpochReport, StepReport
 from trainer.checkpoints import Checkpoints, Progress, Weights
 from trainer.config import TrainConfig
 from trainer.errors import Cancelled
 from trainer.faults import fault_point
 from trainer.master import MasterWeights
-from trainer.network import TextClassifier, choose_trained
-from trainer.packed import can_pack, pack
+from trainer.network import TextClassifier, batch_of, choose_trained
 from trainer.together import Together
 
 
@@ -113,7 +112,6 @@ class Loop:
         self.together = Together(self.accelerator)
         choose_trained(network, config)
         self.network = network.to(self.accelerator.device)
-        self.packs = can_pack(network.encoder)
         self.data, self.config = data, config
         self.validate, self.checkpoints, self.callbacks = validate, checkpoints, callbacks
         self.weights = MasterWeights(self.network)
@@ -197,9 +195,8 @@ class Loop:
         device = self.accelerator.device
         positions = torch.from_numpy(batch)
         rows = [self.data.ids[place] for place in batch]
-        packed = pack(rows) if self.packs else pad(rows, self.data.pad_id).to(device)
         losses = nn.functional.cross_entropy(
-            self.network(packed),
+            self.network(batch_of(self.network.encoder, rows, self.data.pad_id)),
             self.data.targets[positions].to(device),
             reduction="none",
             label_smoothing=self.config.label_smoothing,

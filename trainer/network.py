@@ -1,17 +1,17 @@
 """The network: an encoder, what is read from it, and a head. Texts' tokens in, logits out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from trainer.architectures import architecture_of, layers_of, width_of
-from trainer.batching import Batch
+from trainer.batching import Batch, TokenIds, pad
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
 from trainer.heads import HeadShape, build_head, mean_pooled, normalised
-from trainer.packed import Packed, packed_states
+from trainer.packed import Packed, can_pack, pack, packed_states
 
 READINGS = ("mean", "cls", "pooler")
 
@@ -29,8 +29,17 @@ def reading_of(config: TrainConfig, base: Mapping[str, Any] | None = None) -> st
     return config.pooling
 
 
-def read(encoder: nn.Module, batch: Batch, reading: str) -> torch.Tensor:
-    """The texts' vectors (n, width), in the encoder's own precision."""
+def batch_of(encoder: nn.Module, rows: Sequence[TokenIds], pad_id: int) -> Batch | Packed:
+    """Texts' tokens as the encoder computes them: end to end where it can, else padded."""
+    if can_pack(encoder):
+        return pack(rows)
+    return pad(rows, pad_id).to(next(encoder.parameters()).device)
+
+
+def read(encoder: nn.Module, batch: Batch | Packed, reading: str) -> torch.Tensor:
+    """The texts' vectors (n, width): pooler's in the encoder's own precision, else float32."""
+    if isinstance(batch, Packed):
+        return _read_packed(encoder, batch, reading)
     outputs = encoder(input_ids=batch.ids, attention_mask=batch.mask)
     if reading == "pooler":
         vectors: torch.Tensor = outputs.pooler_output
@@ -42,8 +51,7 @@ def read(encoder: nn.Module, batch: Batch, reading: str) -> torch.Tensor:
     return normalised(mean_pooled(hidden.float(), mask))
 
 
-def read_packed(encoder: nn.Module, batch: Packed, reading: str) -> torch.Tensor:
-    """What `read` gives, of texts laid end to end."""
+def _read_packed(encoder: nn.Module, batch: Packed, reading: str) -> torch.Tensor:
     runs = zip(torch.split(packed_states(encoder, batch), batch.sizes), batch.runs, strict=True)
     by_text = [states.view(*run, -1) for states, run in runs]
     if reading == "mean":
@@ -66,11 +74,7 @@ class TextClassifier(nn.Module):
 
     def forward(self, batch: Batch | Packed) -> torch.Tensor:
         """Logits (n, labels) float32."""
-        if isinstance(batch, Packed):
-            vectors = read_packed(self.encoder, batch, self.reading)
-        else:
-            vectors = read(self.encoder, batch, self.reading)
-        logits: torch.Tensor = self.head(vectors.float())
+        logits: torch.Tensor = self.head(read(self.encoder, batch, self.reading).float())
         return logits
 
 

@@ -1,11 +1,11 @@
-"""BERT's layers over texts laid end to end: what training on a processor computes with.
+"""BERT's layers over texts laid end to end: what a processor computes with.
 
 Padding is never multiplied and nothing is masked: matrices, norms and activations work on the
 tokens of all texts at once, attention on each run of texts of one length. The weights stay where
 transformers has them, and the states are its own up to rounding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -43,12 +43,12 @@ def pack(rows: Sequence[TokenIds]) -> Packed:
 
 
 def can_pack(encoder: nn.Module) -> bool:
-    """Whether an encoder's layers can be computed here: BERT's or its kin's, no dropout.
+    """Whether an encoder's layers can be computed here: BERT's or its kin's, no dropout at work.
 
     Only on a processor: a GPU pads more cheaply than it starts a kernel for each length.
     """
     config: Any = encoder.config
-    drops = (module.p for module in encoder.modules() if isinstance(module, nn.Dropout))
+    drops = (m.p for m in encoder.modules() if isinstance(m, nn.Dropout) and m.training)
     return (
         architecture_of(config.to_dict()).layers == "encoder.layer"
         and not getattr(config, "is_decoder", False)
@@ -89,19 +89,68 @@ def _attention(attention: Any, states: torch.Tensor, batch: Packed) -> torch.Ten
     parts = (attention.query, attention.key, attention.value)
     projected = functional.linear(states, torch.cat([part.weight for part in parts]))
     projected = projected.add_(torch.cat([part.bias for part in parts]))
-    heads = attention.num_attention_heads
-    mixed = [
-        _mixed(tokens.view(*run, 3, heads, -1), attention.scaling)
-        for tokens, run in zip(torch.split(projected, batch.sizes), batch.runs, strict=True)
-    ]
-    return torch.cat(mixed)
+    mixed: torch.Tensor = _SelfAttention.apply(  # type: ignore[no-untyped-call]
+        projected, batch.runs, attention.num_attention_heads, attention.scaling
+    )
+    return mixed
 
 
-def _mixed(projected: torch.Tensor, scale: float) -> torch.Tensor:
-    """One run's attention: (texts, length, 3, heads, of a head) → (texts · length, width)."""
-    texts, length, _, heads, size = projected.shape
-    query, key, value = projected.permute(2, 0, 3, 1, 4).reshape(3, -1, length, size).unbind()
-    unused = query.new_empty(1, 1, 1)
-    scores = torch.baddbmm(unused, query, key.transpose(1, 2), beta=0, alpha=scale)
-    mixed = torch.bmm(scores.softmax(-1), value).view(texts, heads, length, size)
-    return mixed.transpose(1, 2).reshape(texts * length, heads * size)
+class _SelfAttention(torch.autograd.Function):
+    """softmax(query keyᵀ · scale) value, run by run; its gradient without a graph of small steps.
+
+    projected (tokens, 3 · width) → (tokens, width).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, projected: torch.Tensor, runs: list[tuple[int, int]], heads: int, scale: float
+    ) -> torch.Tensor:
+        mixed = projected.new_empty(len(projected), projected.shape[1] // 3)
+        kept: list[torch.Tensor] = []
+        for part, place, (texts, length) in _by_run(runs, projected, mixed):
+            parts = _split_heads(part, texts, 3, heads).reshape(3, texts * heads, length, -1)
+            query, key, value = parts
+            shares = _product(query, key.transpose(1, 2), scale).softmax(-1)
+            found = torch.bmm(shares, value).view(texts, heads, length, -1)
+            _split_heads(place, texts, 1, heads)[0].copy_(found)
+            kept += [parts, shares]
+        ctx.save_for_backward(*kept)
+        ctx.facts = (runs, heads, scale)
+        return mixed
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        runs, heads, scale = ctx.facts
+        kept = iter(ctx.saved_tensors)
+        wanted = grads[0].new_empty(len(grads[0]), 3 * grads[0].shape[1])
+        for grad, place, (texts, length) in _by_run(runs, grads[0], wanted):
+            (query, key, value), shares = next(kept), next(kept)
+            mixed = _split_heads(grad, texts, 1, heads).reshape(texts * heads, length, -1)
+            of_shares = torch.bmm(mixed, value.transpose(1, 2))
+            of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
+            found = (
+                _product(of_scores, key, scale),
+                _product(of_scores.transpose(1, 2), query, scale),
+                torch.bmm(shares.transpose(1, 2), mixed),
+            )
+            for slot, gradient in zip(_split_heads(place, texts, 3, heads), found, strict=True):
+                slot.copy_(gradient.view(slot.shape))
+        return wanted, None, None, None
+
+
+def _by_run(
+    runs: list[tuple[int, int]], first: torch.Tensor, second: torch.Tensor
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, tuple[int, int]]]:
+    """Each run's rows of both matrices, and its shape."""
+    sizes = [texts * length for texts, length in runs]
+    yield from zip(torch.split(first, sizes), torch.split(second, sizes), runs, strict=True)
+
+
+def _split_heads(rows: torch.Tensor, texts: int, parts: int, heads: int) -> torch.Tensor:
+    """A run's rows as a view (parts, texts, heads, length, of a head)."""
+    return rows.view(texts, len(rows) // texts, parts, heads, -1).permute(2, 0, 3, 1, 4)
+
+
+def _product(left: torch.Tensor, right: torch.Tensor, scale: float) -> torch.Tensor:
+    """Batched left · right · scale, in one pass."""
+    return torch.baddbmm(left.new_empty(1, 1, 1), left, right, beta=0, alpha=scale)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.artifacts import read_facts, verify
-from trainer.batching import Batch, TextMapper, longest_allowed
+from trainer.batching import TextMapper, TokenIds, longest_allowed
 from trainer.calibration import apply_temperature
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
 from trainer.encoder import Encoder
@@ -19,7 +19,7 @@ from trainer.errors import ArtifactError, BaseModelError
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.heads import HeadShape, load_head
 from trainer.model_files import check_directory
-from trainer.network import TextClassifier
+from trainer.network import TextClassifier, batch_of
 from trainer.ngrams import NGRAMS_FILE, NgramPart
 from trainer.precision import device, uses_bf16
 
@@ -166,10 +166,12 @@ class Classifier:
         return self.encoder.model, self.encoder.tokenizer
 
     @torch.inference_mode()
-    def _compute(self, batch: Batch) -> torch.Tensor:
+    def _compute(self, rows: list[TokenIds]) -> torch.Tensor:
         network = self._network
         assert network is not None  # noqa: S101  (callers check)
-        logits: torch.Tensor = network(batch.to(device()))
+        logits: torch.Tensor = network(
+            batch_of(network.encoder, rows, self._tokenizer.pad_token_id)
+        )
         return logits
 
 

@@ -11,7 +11,7 @@ from trainer.base_model import find_base_model
 from trainer.batching import pad
 from trainer.families import load_encoder
 from trainer.network import build_classifier
-from trainer.packed import can_pack, pack
+from trainer.packed import _SelfAttention, can_pack, pack
 
 ROWS = [[2, 9, 3], [2, 7, 3], [2, 5, 8, 11, 6, 3], [2, 3], [2, 12, 3]]  # runs of 2, 1, 1, 1 texts
 PACKED = ("bert", "electra", "roberta", "bertweet")
@@ -67,7 +67,21 @@ def test_texts_of_one_length_are_one_run():
     assert packed.places.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 5, 0, 1, 0, 1, 2]
 
 
+def test_the_gradient_of_attention_is_its_derivative():
+    runs, heads = [(2, 3), (1, 4)], 2
+    rows = sum(texts * length for texts, length in runs)
+    projected = torch.randn(rows, 3 * 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda states: _SelfAttention.apply(states, runs, heads, 0.7), projected
+    )
+
+
+def test_dropout_is_not_computed_here_but_only_while_it_works(directory_of):
+    encoder = encoder_of(directory_of("bert"), dropout=0.1)
+    assert can_pack(encoder.eval())
+    assert not can_pack(encoder.train())
+
+
 def test_what_it_does_not_compute_is_padded(directory_of):
-    assert not can_pack(encoder_of(directory_of("bert"), dropout=0.1))
     for kind in set(SAVERS) - set(PACKED):
         assert not can_pack(encoder_of(directory_of(kind)))
