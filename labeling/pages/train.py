@@ -79,9 +79,9 @@ def _start(page: context.PageContext, overview: training.TrainingOverview, base_
     for problem in overview.problems:
         st.warning(plain(problem), icon=":material/info:")
     with errors.shown():
-        config = train_form.draw(base_model)
-        first_line.text(sentence(overview, config))
         advice = advise(overview.counts.get("train", {}))
+        config = train_form.draw(base_model, advice.kind if advice else "fine_tuned")
+        first_line.text(sentence(overview, config))
         if advice is not None:
             st.caption(plain(advice.sentence))
         if st.button(

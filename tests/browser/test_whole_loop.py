@@ -88,6 +88,7 @@ def label_by_keyboard(page: Page) -> None:
 def train(page: Page, store: Engine) -> str:
     go(page, "Train")
     # A probe may have been trained meanwhile: its charts are "Loss over epochs", too.
+    page.get_by_role("radio", name="fine-tuned", exact=True).click()
     epochs = page.get_by_role("spinbutton", name="Epochs", exact=True)
     epochs.fill("2")
     epochs.press("Enter")

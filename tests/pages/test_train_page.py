@@ -1,3 +1,4 @@
+import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
@@ -7,6 +8,7 @@ from db.schema import Annotator, Job, Project, Tweet
 from db.sessions import reading, writing
 from labeling.answering import record
 from labeling.asking import Answer
+from trainer.advice import Advice
 
 
 def test_the_page_begins_with_one_sentence_on_new_answers_and_time(
@@ -41,6 +43,14 @@ def test_a_project_without_labels_cannot_start_and_says_how_many_are_missing(
     assert "Too few labels to train" in at.warning[0].value
     start = next(button for button in at.button if button.label == "Start training")
     assert start.disabled
+
+
+@pytest.mark.parametrize("kind", ["fine_tuned", "probe"])
+def test_the_recommended_kind_is_chosen_at_first(
+    kind: str, project: int, open_page: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.advice.advise", lambda counts: Advice(kind, "Take it."))
+    assert open_page("train").segmented_control(key="train_kind").value == kind
 
 
 def test_starting_queues_a_training_with_the_settings_on_screen(

@@ -84,13 +84,16 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
 _WIDTH = 3
 
 
-def draw(base_model: str) -> TrainConfig:
-    """Draw the settings and return them checked. Raises ConfigError for what cannot be."""
+def draw(base_model: str, recommended: str) -> TrainConfig:
+    """Draw the settings and return them checked. Raises ConfigError for what cannot be.
+
+    recommended: the kind that is chosen until a person chooses another.
+    """
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     kind = row.segmented_control(
         "Kind",
         ["fine_tuned", "probe"],
-        default="fine_tuned",
+        default=recommended,
         required=True,
         key="train_kind",
         format_func=lambda name: KINDS[name],
