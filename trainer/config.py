@@ -66,8 +66,8 @@ class TrainConfig:
     kind: str = "fine_tuned"  # fine_tuned, probe (a head on frozen embeddings) or zero_shot
     base_model: str = BUNDLED_BASE_MODEL  # the bundled name, a local directory, or a hub name
     epochs: int = 3  # passes over the training data
-    learning_rate: float = 2e-4  # peak; small encoders take more than bert-base's 2e-5
-    batch_size: int = 32  # tweets a step, before gradient accumulation
+    learning_rate: float = 2.8e-4  # peak; small encoders take more than bert-base's 2e-5
+    batch_size: int = 64  # tweets a step, before gradient accumulation
     max_length: int = 96  # tokens kept of a text, [CLS] and [SEP] among them
     warmup: float = 0.1  # share of the steps in which the learning rate rises
     weight_decay: float = 0.01  # AdamW's, on matrices only
@@ -90,7 +90,7 @@ class TrainConfig:
     probe_steps: int = 800  # most optimiser steps of a probe
     probe_l2: float = 0.0  # penalty on a linear probe's weights; 0: chosen on validation
     ngrams: str = "auto"  # join: character n-grams beside the encoder; auto: for probes
-    unlabelled_texts: int = 2000  # from which a fine-tuning learns while labels are few
+    unlabelled_texts: int = 4000  # from which a fine-tuning learns while labels are few
     labels_used: str = "gold"  # gold_and_single: also answers that are not gold yet
     start_from: str = "base"  # current: go on from the version in use, if fine-tuned
     split: str = "project"  # random: the course notebook's, which leaks; to compare only

@@ -35,7 +35,7 @@ from trainer.predict import Classifier, ClassifierFacts, ready
 from trainer.starting import Start, start_weights, with_start
 from trainer.teaching import Taught, teach
 
-LABELS_TO_CHOOSE = 5  # validation labels a class from which on they choose the epoch
+LABELS_TO_CHOOSE = 25  # validation labels a class from which on they choose the epoch
 KNOWN_SHARE = 0.1  # of the loss, for labelled tweets among lessons
 
 

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer.batching import TokenIds, training_batches
+from trainer.batching import TokenIds, pieces, training_batches
 from trainer.callbacks import Callbacks, EpochReport, StepReport
 from trainer.checkpoints import Checkpoints, Progress, Weights
 from trainer.config import TrainConfig
@@ -113,6 +113,7 @@ class Loop:
         choose_trained(network, config)
         self.network = network.to(self.accelerator.device)
         self.data, self.config = data, config
+        self.lengths = [len(row) for row in data.ids]
         self.validate, self.checkpoints, self.callbacks = validate, checkpoints, callbacks
         self.weights = MasterWeights(self.network)
         self.optimizer = make_optimizer(self.weights, config)
@@ -159,11 +160,10 @@ class Loop:
 
     def _steps(self, done: int) -> Iterator[tuple[int, list[NDArray[np.int64]]]]:
         """(step from 1, its batches of positions), going on after `done` steps."""
-        lengths = [len(row) for row in self.data.ids]
         per_epoch, group = self.schedule.steps_per_epoch, self.config.gradient_accumulation
         for epoch in range(done // per_epoch, self.config.epochs):
             batches = training_batches(
-                lengths, self.config.batch_size, seed=self.config.seed, epoch=epoch
+                self.lengths, self.config.batch_size, seed=self.config.seed, epoch=epoch
             )
             for place in range(per_epoch):
                 step = epoch * per_epoch + place + 1
@@ -177,8 +177,8 @@ class Loop:
         self.network.train()
         examples, total = sum(map(len, batches)), 0.0
         for batch in map(self.together.share_of, batches):
-            if len(batch):
-                loss = self._loss(batch) / examples
+            for piece in pieces(batch, self.lengths):
+                loss = self._loss(piece) / examples
                 self.accelerator.backward(loss)
                 total += float(loss.detach())
         self.weights.collect_gradients()

@@ -23,7 +23,7 @@ from trainer.joint_probe import fit_joint_probe
 from trainer.predict import embeddings
 
 SURE = 0.8  # the teacher's mean confidence on the unlabelled tweets, as it is taught
-ENOUGH = 250  # training labels per label, on average, from which on nobody needs a teacher
+ENOUGH = 400  # training labels per label, on average, from which on nobody needs a teacher
 
 
 @dataclass(frozen=True)

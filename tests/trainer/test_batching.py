@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.base_model import find_base_model
-from trainer.batching import TextMapper, pad, prediction_batches, tokenise, training_batches
+from trainer.batching import (
+    TextMapper,
+    pad,
+    pieces,
+    prediction_batches,
+    tokenise,
+    training_batches,
+)
 from trainer.errors import Cancelled
 from trainer.families import load_tokenizer
 
@@ -56,6 +63,15 @@ def test_batches_of_like_length_are_hardly_padded():
     batches = training_batches(lengths, 32, seed=0, epoch=0)
     padded = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches)
     assert padded / sum(lengths) < 1.03
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 300))
+def test_a_batch_is_cut_into_pieces_in_its_order_none_longer_than_asked(lengths, tokens):
+    batch = np.arange(len(lengths))[::-1]
+    cut = list(pieces(batch, lengths, tokens=tokens))
+    assert [place for piece in cut for place in piece] == batch.tolist()
+    sizes = [max(lengths[place] for place in piece) * len(piece) for piece in cut]
+    assert all(size <= tokens or len(piece) == 1 for size, piece in zip(sizes, cut, strict=True))
 
 
 @given(st.lists(st.integers(1, 50), max_size=200))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tiny_models import make_examples
 
 from trainer.base_model import find_base_model
-from trainer.batching import pad, training_batches
+from trainer.batching import pad, pieces, training_batches
 from trainer.callbacks import NullCallbacks
 from trainer.checkpoints import Checkpoints
 from trainer.families import FAMILIES, load_encoder, load_tokenizer
@@ -106,6 +106,27 @@ def test_validation_is_in_evaluation_mode_and_always_the_same(quick, examples, t
     assert len(seen) == 2
     assert all(torch.equal(first, second) for first, second in seen)
     assert not torch.equal(seen[0][0], seen[1][0])  # it had learnt in between
+
+
+def test_a_step_in_pieces_is_the_step_at_once(quick, examples, tmp_path, monkeypatch):
+    def stepped(name):
+        loop = make_loop(quick, examples, tmp_path / name)
+        step, batches = next(loop._steps(0))
+        return loop._step(step, batches), loop.weights.state()
+
+    loss, weights = stepped("whole")
+    parts = []
+
+    def small(batch, lengths):
+        cut = list(pieces(batch, lengths, tokens=1))
+        parts.append(len(cut))
+        return cut
+
+    monkeypatch.setattr("trainer.loop.pieces", small)
+    found, others = stepped("cut")
+    assert parts[0] > 1
+    assert found == pytest.approx(loss, rel=1e-5)
+    assert all(torch.allclose(others[name], weights[name], atol=1e-4) for name in weights)
 
 
 def test_its_first_losses_are_those_of_transformers_trainer(quick, examples, tmp_path, recorder):

@@ -38,8 +38,15 @@ def test_a_loaded_classifier_says_what_the_trained_one_said(
     assert probabilities.sum(1) == pytest.approx(np.ones(len(test)), abs=1e-5)
 
 
+@pytest.fixture
+def choosing(monkeypatch):
+    """Let as few validation labels as there are here choose the epoch."""
+    monkeypatch.setattr("trainer.finetune.LABELS_TO_CHOOSE", 8)
+
+
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 @pytest.mark.parametrize("trained_layers", ["all", "no_embeddings", "last_k"])
+@pytest.mark.usefixtures("choosing")
 def test_fine_tuning_learns_what_the_words_say(
     pooling, trained_layers, quick, examples, labels, tmp_path, recorder
 ):
@@ -55,6 +62,14 @@ def test_fine_tuning_learns_what_the_words_say(
     assert trained.metrics["validation"].macro_f1 == pytest.approx(best.metrics["macro_f1"])
     assert isinstance(trained.metrics["test"], Metrics)
     assert trained.tweets_per_second > 0
+
+
+def test_a_few_validation_labels_choose_no_epoch(quick, examples, labels, tmp_path, recorder):
+    seen = recorder()
+    config = replace(quick, epochs=8)
+    trained = train(examples, labels, config, work=tmp_path, cache=tmp_path, callbacks=seen)
+    best = max(seen.epochs, key=lambda report: report.metrics["macro_f1"])
+    assert best.epoch < trained.best_epoch == 8
 
 
 def test_training_the_head_alone_leaves_the_encoder_as_it_was(quick, examples, labels, tmp_path):
@@ -126,6 +141,7 @@ def test_a_cancel_before_the_first_validation_leaves_no_model(
         train(examples, labels, quick, work=tmp_path, cache=tmp_path, callbacks=recorder(3))
 
 
+@pytest.mark.usefixtures("choosing")
 def test_early_stopping_ends_a_training_that_gains_nothing(
     quick, examples, labels, tmp_path, recorder
 ):
