@@ -23,8 +23,11 @@ from trainer.config import TrainConfig
 from trainer.errors import Cancelled
 from trainer.faults import fault_point
 from trainer.master import MasterWeights
+from trainer.memory import give_back
 from trainer.network import TextClassifier, batch_of, choose_trained
 from trainer.together import Together
+
+TIDY_EVERY = 25  # steps between two looks for memory to give back
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,8 @@ class Loop:
             fault_point("step")
             seconds = first.seconds + time.monotonic() - started
             self.progress = replace(self.progress, step=step, seconds=seconds)
+            if step % TIDY_EVERY == 0:
+                give_back()
             if self.together.first:
                 self.callbacks.on_step(self._report(step, losses[-1], seconds))
             if self.schedule.validates_after(step):

@@ -1,6 +1,7 @@
 """The loop itself: it learns, it trains what it should, it judges as it is used."""
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from trainer.callbacks import NullCallbacks
 from trainer.checkpoints import Checkpoints
 from trainer.families import FAMILIES, load_encoder, load_tokenizer
 from trainer.finetune import training_set
-from trainer.loop import Loop
+from trainer.loop import TIDY_EVERY, Loop
+from trainer.memory import give_back
 from trainer.network import build_classifier
 from trainer.train import train
 
@@ -127,6 +129,30 @@ def test_a_step_in_pieces_is_the_step_at_once(quick, examples, tmp_path, monkeyp
     assert parts[0] > 1
     assert found == pytest.approx(loss, rel=1e-5)
     assert all(torch.allclose(others[name], weights[name], atol=1e-4) for name in weights)
+
+
+def test_memory_is_given_back_now_and_then(quick, examples, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("trainer.loop.give_back", lambda: given.append(loop.progress.step))
+    loop = make_loop(replace(quick, epochs=5), examples, tmp_path)
+    steps = loop.run().steps
+    assert given == list(range(TIDY_EVERY, steps + 1, TIDY_EVERY)) != []
+
+
+def test_freed_memory_leaves_the_process():
+    if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
+        pytest.skip("glibc's heap")
+    blocks = [bytes([1]) * 100_000 for _ in range(2000)]  # 200 MB, each below mmap's threshold
+    kept = blocks[::100]
+    held = resident()
+    del blocks
+    give_back()
+    assert held - resident() > 100e6
+    assert len(kept) == 20
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_its_first_losses_are_those_of_transformers_trainer(quick, examples, tmp_path, recorder):
