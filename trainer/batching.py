@@ -103,7 +103,7 @@ def pieces(
 ) -> Iterator[NDArray[np.int64]]:
     """Cut a batch of positions, in its order, into parts of at most `tokens` tokens, padded.
 
-    A single text may be longer. Gradients of the parts add up to the batch's.
+    A single text may be longer.
     """
     start, longest = 0, 0
     for place, position in enumerate(batch.tolist()):
@@ -115,16 +115,13 @@ def pieces(
         yield batch[start:]
 
 
-def prediction_batches(lengths: Sequence[int], *, tokens: int = TOKENS) -> Iterator[list[int]]:
-    """Positions from short to long, in batches of about `tokens` tokens, were they padded."""
-    batch: list[int] = []
-    for position in np.argsort(np.asarray(lengths), kind="stable").tolist():
-        if batch and lengths[position] * (len(batch) + 1) > tokens:
-            yield batch
-            batch = []
-        batch.append(position)
-    if batch:
-        yield batch
+def prediction_batches(
+    lengths: Sequence[int], *, tokens: int = TOKENS
+) -> Iterator[NDArray[np.int64]]:
+    """Positions from short to long, in batches of at most `tokens` tokens, were they padded."""
+    return pieces(
+        np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable"), lengths, tokens=tokens
+    )
 
 
 def run_over(
