@@ -11,6 +11,8 @@ from trainer.architectures import width_of
 from trainer.base_model import BaseModel, find_base_model
 from trainer.batching import TextMapper, TokenIds, longest_allowed
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
+from trainer.fused import fused_layers
+from trainer.memory import keep_for_batches
 from trainer.network import batch_of, read
 from trainer.precision import device, limit_threads, uses_bf16
 
@@ -22,6 +24,7 @@ class Encoder:
         self.base = base
         self.model = model
         self.tokenizer = tokenizer
+        self._layers = fused_layers(model)
 
     @classmethod
     def load(
@@ -33,6 +36,7 @@ class Encoder:
         model = load_encoder(base.directory, base.config).to(device())
         if uses_bf16(precision):
             round_to_bf16(model)
+        keep_for_batches()
         return cls(base, model, load_tokenizer(base.directory, base.config))
 
     @property
@@ -65,8 +69,7 @@ class Encoder:
 
         @torch.inference_mode()
         def compute(rows: list[TokenIds]) -> torch.Tensor:
-            return read(
-                self.model, batch_of(self.model, rows, self.tokenizer.pad_token_id), pooling
-            )
+            batch = batch_of(self.model, rows, self.tokenizer.pad_token_id)
+            return read(self.model, batch, pooling, self._layers)
 
         return mapper(texts, compute, on_progress=on_progress, should_stop=should_stop)

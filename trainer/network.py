@@ -11,7 +11,7 @@ from trainer.batching import Batch, TokenIds, pad
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
 from trainer.heads import HeadShape, build_head, mean_pooled, normalised
-from trainer.packed import Packed, can_pack, pack, packed_states
+from trainer.packed import Layer, Packed, can_pack, pack, packed_states
 
 READINGS = ("mean", "cls", "pooler")
 
@@ -36,10 +36,18 @@ def batch_of(encoder: nn.Module, rows: Sequence[TokenIds], pad_id: int) -> Batch
     return pad(rows, pad_id).to(next(encoder.parameters()).device)
 
 
-def read(encoder: nn.Module, batch: Batch | Packed, reading: str) -> torch.Tensor:
-    """The texts' vectors (n, width): pooler's in the encoder's own precision, else float32."""
+def read(
+    encoder: nn.Module,
+    batch: Batch | Packed,
+    reading: str,
+    layers: Sequence[Layer] | None = None,
+) -> torch.Tensor:
+    """The texts' vectors (n, width): pooler's in the encoder's own precision, else float32.
+
+    layers: the encoder's own, made quicker for prediction (trainer.fused).
+    """
     if isinstance(batch, Packed):
-        return _read_packed(encoder, batch, reading)
+        return _read_packed(encoder, batch, reading, layers)
     outputs = encoder(input_ids=batch.ids, attention_mask=batch.mask)
     if reading == "pooler":
         vectors: torch.Tensor = outputs.pooler_output
@@ -51,9 +59,11 @@ def read(encoder: nn.Module, batch: Batch | Packed, reading: str) -> torch.Tenso
     return normalised(mean_pooled(hidden.float(), mask))
 
 
-def _read_packed(encoder: nn.Module, batch: Packed, reading: str) -> torch.Tensor:
-    runs = zip(torch.split(packed_states(encoder, batch), batch.sizes), batch.runs, strict=True)
-    by_text = [states.view(*run, -1) for states, run in runs]
+def _read_packed(
+    encoder: nn.Module, batch: Packed, reading: str, layers: Sequence[Layer] | None
+) -> torch.Tensor:
+    split = torch.split(packed_states(encoder, batch, layers), batch.sizes)
+    by_text = [states.view(*run, -1) for states, run in zip(split, batch.runs, strict=True)]
     if reading == "mean":
         return normalised(torch.cat([states.float().mean(1) for states in by_text]))
     first = torch.cat([states[:, 0] for states in by_text])
@@ -64,7 +74,12 @@ def _read_packed(encoder: nn.Module, batch: Packed, reading: str) -> torch.Tenso
 
 
 class TextClassifier(nn.Module):
-    """Encoder and head. The head always works in float32, whatever the encoder works in."""
+    """Encoder and head. The head always works in float32, whatever the encoder works in.
+
+    layers: the encoder's, made quicker for prediction; only for weights that stay as they are.
+    """
+
+    layers: Sequence[Layer] | None = None
 
     def __init__(self, encoder: nn.Module, head: nn.Sequential, reading: str) -> None:
         super().__init__()
@@ -74,7 +89,8 @@ class TextClassifier(nn.Module):
 
     def forward(self, batch: Batch | Packed) -> torch.Tensor:
         """Logits (n, labels) float32."""
-        logits: torch.Tensor = self.head(read(self.encoder, batch, self.reading).float())
+        vectors = read(self.encoder, batch, self.reading, self.layers)
+        logits: torch.Tensor = self.head(vectors.float())
         return logits
 
 

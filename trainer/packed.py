@@ -5,8 +5,9 @@ tokens of all texts at once, attention on each run of texts of one length. The w
 transformers has them, and the states are its own up to rounding.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch.nn import functional
 
 from trainer.architectures import architecture_of, layers_of
 from trainer.batching import TokenIds
+
+Layer = Callable[[torch.Tensor, "Packed"], torch.Tensor]  # states (tokens, width) to the next
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,10 @@ def can_pack(encoder: nn.Module) -> bool:
     )
 
 
-def packed_states(encoder: Any, batch: Packed) -> torch.Tensor:
-    """The last layer's states (tokens, width)."""
+def packed_states(
+    encoder: Any, batch: Packed, layers: Sequence[Layer] | None = None
+) -> torch.Tensor:
+    """The last layer's states (tokens, width). layers: quicker ones in place of the encoder's."""
     reserved = architecture_of(encoder.config.to_dict()).reserved
     embedded = encoder.embeddings(
         input_ids=batch.ids[None], position_ids=batch.places[None] + reserved
@@ -66,11 +71,15 @@ def packed_states(encoder: Any, batch: Packed) -> torch.Tensor:
     if hasattr(encoder, "embeddings_project"):  # ELECTRA's small ones
         embedded = encoder.embeddings_project(embedded)
     states: torch.Tensor = embedded[0]
-    for layer in layers_of(encoder):
-        mixed = _attention(layer.attention.self, states, batch)
-        states = _joined(layer.attention.output, mixed, states)
-        states = _joined(layer.output, layer.intermediate(states), states)
+    for layer in layers or [partial(_layer, layer) for layer in layers_of(encoder)]:
+        states = layer(states, batch)
     return states
+
+
+def _layer(layer: Any, states: torch.Tensor, batch: Packed) -> torch.Tensor:
+    mixed = _attention(layer.attention.self, states, batch)
+    states = _joined(layer.attention.output, mixed, states)
+    return _joined(layer.output, layer.intermediate(states), states)
 
 
 def _joined(output: Any, states: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
@@ -89,8 +98,15 @@ def _attention(attention: Any, states: torch.Tensor, batch: Packed) -> torch.Ten
     parts = (attention.query, attention.key, attention.value)
     projected = functional.linear(states, torch.cat([part.weight for part in parts]))
     projected = projected.add_(torch.cat([part.bias for part in parts]))
+    return self_attention(projected, batch.runs, attention.num_attention_heads, attention.scaling)
+
+
+def self_attention(
+    projected: torch.Tensor, runs: list[tuple[int, int]], heads: int, scale: float
+) -> torch.Tensor:
+    """Attention within each text: query, key and value (tokens, 3 · width) → (tokens, width)."""
     mixed: torch.Tensor = _SelfAttention.apply(  # type: ignore[no-untyped-call]
-        projected, batch.runs, attention.num_attention_heads, attention.scaling
+        projected, runs, heads, scale
     )
     return mixed
 

@@ -17,7 +17,9 @@ from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
 from trainer.encoder import Encoder
 from trainer.errors import ArtifactError, BaseModelError
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
+from trainer.fused import fused_layers
 from trainer.heads import HeadShape, load_head
+from trainer.memory import keep_for_batches
 from trainer.model_files import check_directory
 from trainer.network import TextClassifier, batch_of
 from trainer.ngrams import NGRAMS_FILE, NgramPart
@@ -206,6 +208,8 @@ def ready(network: TextClassifier, precision: str) -> TextClassifier:
     network.to(device()).eval().requires_grad_(False)
     if uses_bf16(precision):
         round_to_bf16(network.encoder)
+    network.layers = fused_layers(network.encoder)
+    keep_for_batches()
     return network
 
 

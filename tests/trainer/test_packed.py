@@ -6,12 +6,17 @@ import pytest
 import torch
 from encoders import SAVERS, save_tiny
 from tiny_models import FILLER, save_tiny_bert
+from torch import nn
+from transformers.activations import ACT2FN
 
+from trainer.architectures import layers_of
 from trainer.base_model import find_base_model
 from trainer.batching import pad
-from trainer.families import load_encoder
-from trainer.network import build_classifier
-from trainer.packed import _SelfAttention, can_pack, pack
+from trainer.families import load_encoder, round_to_bf16
+from trainer.fused import fused_layers
+from trainer.network import TextClassifier, build_classifier
+from trainer.packed import _SelfAttention, can_pack, pack, packed_states
+from trainer.predict import ready
 
 ROWS = [[2, 9, 3], [2, 7, 3], [2, 5, 8, 11, 6, 3], [2, 3], [2, 12, 3]]  # runs of 2, 1, 1, 1 texts
 PACKED = ("bert", "electra", "roberta", "bertweet")
@@ -80,6 +85,48 @@ def test_dropout_is_not_computed_here_but_only_while_it_works(directory_of):
     encoder = encoder_of(directory_of("bert"), dropout=0.1)
     assert can_pack(encoder.eval())
     assert not can_pack(encoder.train())
+
+
+fuses = pytest.mark.skipif(
+    torch.cuda.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    reason="models run on a GPU here, or the processor has no bfloat16",
+)
+
+
+@fuses
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize("kind", PACKED)
+def test_layers_laid_out_for_prediction_say_what_the_encoder_says(kind, activation, directory_of):
+    encoder = encoder_of(directory_of(kind))
+    for layer in layers_of(encoder):
+        layer.intermediate.intermediate_act_fn = ACT2FN[activation]
+    encoder.config.hidden_act = activation
+    with torch.inference_mode():
+        exact = packed_states(encoder, pack(ROWS))
+        round_to_bf16(encoder)
+        plain = packed_states(encoder, pack(ROWS)).float()
+        layers = fused_layers(encoder)
+        assert len(layers) == len(layers_of(encoder))
+        fused = packed_states(encoder, pack(ROWS), layers).float()
+    assert not torch.equal(fused, exact)
+    assert (fused - exact).abs().mean() < 2 * (plain - exact).abs().mean()
+    assert torch.allclose(fused, exact, atol=0.1)
+
+
+@fuses
+def test_only_rounded_layers_that_can_be_packed_are_laid_out(directory_of):
+    assert fused_layers(encoder_of(directory_of("bert"))) is None  # float32
+    other = encoder_of(directory_of("distilbert"))
+    round_to_bf16(other)
+    assert fused_layers(other) is None
+    rounded = encoder_of(directory_of("bert"))
+    round_to_bf16(rounded)
+    assert fused_layers(rounded)
+    network = TextClassifier(
+        rounded, nn.Sequential(nn.Linear(rounded.config.hidden_size, 2)), "cls"
+    )
+    assert network.layers is None  # a training's weights change
+    assert ready(network, "auto").layers
 
 
 def test_what_it_does_not_compute_is_padded(directory_of):

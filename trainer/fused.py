@@ -1,0 +1,75 @@
+"""BERT's layers as a processor predicts with them in bfloat16: weights laid out in advance.
+
+oneDNN multiplies quickest by a matrix that lies in blocks of its own, and adds the bias and
+computes the activation while the product is still at hand. For prediction alone: what lies so
+has no gradient and follows no later change of the weights.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainer.architectures import layers_of
+from trainer.packed import Packed, can_pack, self_attention
+
+ROWS = 4096  # for which oneDNN chooses the blocks; other numbers of rows are right, too
+
+
+def can_fuse(encoder: nn.Module) -> bool:
+    """Whether an encoder's layers can be computed here: packable, bfloat16, and oneDNN has it."""
+    return (
+        can_pack(encoder)
+        and next(encoder.parameters()).dtype == torch.bfloat16
+        and torch._C._has_mkldnn
+        and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    )
+
+
+def fused_layers(encoder: Any) -> list["FusedLayer"] | None:
+    """The encoder's layers, from the words up; None where they must stay as they are."""
+    if not can_fuse(encoder):
+        return None
+    return [FusedLayer(layer, encoder.config.hidden_act) for layer in layers_of(encoder)]
+
+
+class FusedLayer:
+    """One layer: states (tokens, width) bfloat16 → the same shape."""
+
+    def __init__(self, layer: Any, activation: str) -> None:
+        attention = layer.attention
+        self.heads: int = attention.self.num_attention_heads
+        self.scale: float = attention.self.scaling
+        parts = (attention.self.query, attention.self.key, attention.self.value)
+        exact = activation == "gelu"  # the others are rare, and computed after the product
+        self._project = _FusedLinear(parts)
+        self._mix = _FusedLinear([attention.output.dense])
+        self._widen = _FusedLinear([layer.intermediate.dense], gelu=exact)
+        self._narrow = _FusedLinear([layer.output.dense])
+        self._activation = nn.Identity() if exact else layer.intermediate.intermediate_act_fn
+        self._first_norm, self._last_norm = attention.output.LayerNorm, layer.output.LayerNorm
+
+    def __call__(self, states: torch.Tensor, batch: Packed) -> torch.Tensor:
+        """The layer's states, attention within each text."""
+        mixed = self_attention(self._project(states), batch.runs, self.heads, self.scale)
+        states = self._first_norm(self._mix(mixed).add_(states))
+        wide = self._activation(self._widen(states))
+        found: torch.Tensor = self._last_norm(self._narrow(wide).add_(states))
+        return found
+
+
+class _FusedLinear:
+    """Matrices with one input, side by side, with their biases; then GELU if asked for."""
+
+    def __init__(self, parts: Sequence[nn.Linear], *, gelu: bool = False) -> None:
+        weight = torch.cat([part.weight.detach() for part in parts])
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
+        self._bias = torch.cat([part.bias.detach() for part in parts])
+        self._after: tuple[str, list[Any], str] = ("gelu" if gelu else "none", [], "none")
+
+    def __call__(self, states: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
+            states, self._weight, self._bias, *self._after
+        )
+        return found
