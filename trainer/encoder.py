@@ -24,7 +24,8 @@ class Encoder:
         self.base = base
         self.model = model
         self.tokenizer = tokenizer
-        self._layers = fused_layers(model)
+        rounded = next(model.parameters()).dtype == torch.bfloat16
+        self._layers = fused_layers(model) if rounded else None
 
     @classmethod
     def load(

@@ -2,9 +2,10 @@
 
 oneDNN multiplies quickest by a matrix that lies in blocks of its own, and adds the bias and
 computes the activation while the product is still at hand. For prediction alone: what lies so
-has no gradient and follows no later change of the weights.
+is a copy, has no gradient and follows no later change of the weights.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,24 +19,26 @@ ROWS = 4096  # for which oneDNN chooses the blocks; other numbers of rows are ri
 
 
 def can_fuse(encoder: nn.Module) -> bool:
-    """Whether an encoder's layers can be computed here: packable, bfloat16, and oneDNN has it."""
+    """Whether an encoder's layers can be computed here: packable, and oneDNN has bfloat16."""
     return (
         can_pack(encoder)
-        and next(encoder.parameters()).dtype == torch.bfloat16
         and torch._C._has_mkldnn
         and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
 
 
 def fused_layers(encoder: Any) -> list["FusedLayer"] | None:
-    """The encoder's layers, from the words up; None where they must stay as they are."""
+    """The encoder's layers in bfloat16, from the words up; None where there can be none.
+
+    The encoder itself, in whatever precision, stays as it is.
+    """
     if not can_fuse(encoder):
         return None
     return [FusedLayer(layer, encoder.config.hidden_act) for layer in layers_of(encoder)]
 
 
 class FusedLayer:
-    """One layer: states (tokens, width) bfloat16 → the same shape."""
+    """One layer: states (tokens, width) → the same shape, bfloat16."""
 
     def __init__(self, layer: Any, activation: str) -> None:
         attention = layer.attention
@@ -48,10 +51,12 @@ class FusedLayer:
         self._widen = _FusedLinear([layer.intermediate.dense], gelu=exact)
         self._narrow = _FusedLinear([layer.output.dense])
         self._activation = nn.Identity() if exact else layer.intermediate.intermediate_act_fn
-        self._first_norm, self._last_norm = attention.output.LayerNorm, layer.output.LayerNorm
+        self._first_norm = _rounded(attention.output.LayerNorm)
+        self._last_norm = _rounded(layer.output.LayerNorm)
 
     def __call__(self, states: torch.Tensor, batch: Packed) -> torch.Tensor:
         """The layer's states, attention within each text."""
+        states = states.to(torch.bfloat16)  # the first layer's come from the embeddings
         mixed = self_attention(self._project(states), batch.runs, self.heads, self.scale)
         states = self._first_norm(self._mix(mixed).add_(states))
         wide = self._activation(self._widen(states))
@@ -63,9 +68,9 @@ class _FusedLinear:
     """Matrices with one input, side by side, with their biases; then GELU if asked for."""
 
     def __init__(self, parts: Sequence[nn.Linear], *, gelu: bool = False) -> None:
-        weight = torch.cat([part.weight.detach() for part in parts])
+        weight = torch.cat([part.weight.detach() for part in parts]).to(torch.bfloat16)
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
-        self._bias = torch.cat([part.bias.detach() for part in parts])
+        self._bias = torch.cat([part.bias.detach() for part in parts]).to(torch.bfloat16)
         self._after: tuple[str, list[Any], str] = ("gelu" if gelu else "none", [], "none")
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
@@ -73,3 +78,7 @@ class _FusedLinear:
             states, self._weight, self._bias, *self._after
         )
         return found
+
+
+def _rounded(norm: nn.Module) -> nn.Module:
+    return copy.deepcopy(norm).to(torch.bfloat16)

@@ -69,7 +69,8 @@ def _read_packed(
     first = torch.cat([states[:, 0] for states in by_text])
     if reading == "cls":
         return normalised(first.float())
-    pooled: torch.Tensor = encoder.pooler(first[:, None])  # type: ignore[operator]
+    own = next(encoder.parameters()).dtype
+    pooled: torch.Tensor = encoder.pooler(first[:, None].to(own))  # type: ignore[operator]
     return pooled
 
 
@@ -87,9 +88,9 @@ class TextClassifier(nn.Module):
         self.head = head
         self.reading = reading
 
-    def forward(self, batch: Batch | Packed) -> torch.Tensor:
-        """Logits (n, labels) float32."""
-        vectors = read(self.encoder, batch, self.reading, self.layers)
+    def forward(self, batch: Batch | Packed, *, exactly: bool = False) -> torch.Tensor:
+        """Logits (n, labels) float32. exactly: by the encoder itself, not its quicker layers."""
+        vectors = read(self.encoder, batch, self.reading, None if exactly else self.layers)
         logits: torch.Tensor = self.head(vectors.float())
         return logits
 

@@ -28,6 +28,7 @@ from trainer.precision import device, uses_bf16
 Progress = Callable[[int, int], None] | None
 Stop = Callable[[], bool] | None
 Array = NDArray[np.float32]
+CLOSE = 0.015  # of the span of a text's logits; bfloat16 swapped labels up to 0.012 of it
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,20 @@ class Classifier:
         cache: Path | None = None,
     ) -> Array:
         """Logits (n, K) float32, before the temperature."""
-        found = self.plain_logits(
+        plain = self.plain_logits(
             texts, on_progress=on_progress, should_stop=should_stop, cache=cache
         )
+        found = self._with_ngrams(plain, texts)
+        if self._network is not None and self._network.layers is not None:
+            close = close_calls(found)
+            few = [texts[row] for row in close]
+            found[close] = self._with_ngrams(self._fine_tuned(few, exactly=True), few)
+        return found
+
+    def _with_ngrams(self, plain: Array, texts: Sequence[str]) -> Array:
         if self.ngrams is None:
-            return found
-        return found * np.float32(self.facts.network_share) + self.ngrams.logits(texts)
+            return plain
+        return plain * np.float32(self.facts.network_share) + self.ngrams.logits(texts)
 
     def plain_logits(
         self,
@@ -133,8 +142,7 @@ class Classifier:
     ) -> Array:
         """What the encoder and its head say alone (n, K), without n-grams."""
         if self._network is not None:
-            mapper = TextMapper(self._tokenizer, self.facts.max_length, len(self.label_map))
-            return mapper(texts, self._compute, on_progress=on_progress, should_stop=should_stop)
+            return self._fine_tuned(texts, on_progress=on_progress, should_stop=should_stop)
         vectors = embeddings(
             self.encoder,
             texts,
@@ -167,14 +175,25 @@ class Classifier:
             return self._network.encoder, self._tokenizer
         return self.encoder.model, self.encoder.tokenizer
 
-    @torch.inference_mode()
-    def _compute(self, rows: list[TokenIds]) -> torch.Tensor:
+    def _fine_tuned(
+        self,
+        texts: Sequence[str],
+        *,
+        exactly: bool = False,
+        on_progress: Progress = None,
+        should_stop: Stop = None,
+    ) -> Array:
         network = self._network
         assert network is not None  # noqa: S101  (callers check)
-        logits: torch.Tensor = network(
-            batch_of(network.encoder, rows, self._tokenizer.pad_token_id)
-        )
-        return logits
+
+        @torch.inference_mode()
+        def compute(rows: list[TokenIds]) -> torch.Tensor:
+            batch = batch_of(network.encoder, rows, self._tokenizer.pad_token_id)
+            logits: torch.Tensor = network(batch, exactly=exactly)
+            return logits
+
+        mapper = TextMapper(self._tokenizer, self.facts.max_length, len(self.label_map))
+        return mapper(texts, compute, on_progress=on_progress, should_stop=should_stop)
 
 
 def load_classifier(
@@ -204,13 +223,25 @@ def load_classifier(
 
 
 def ready(network: TextClassifier, precision: str) -> TextClassifier:
-    """The network on its device, its encoder in bfloat16 where that is faster; for inference."""
+    """The network on its device, in bfloat16 where that is faster; for inference.
+
+    The encoder keeps its float32 weights where its layers have copies to compute with: close calls
+    need them.
+    """
     network.to(device()).eval().requires_grad_(False)
     if uses_bf16(precision):
-        round_to_bf16(network.encoder)
-    network.layers = fused_layers(network.encoder)
+        network.layers = fused_layers(network.encoder)
+        if network.layers is None:
+            round_to_bf16(network.encoder)
     keep_for_batches()
     return network
+
+
+def close_calls(logits: Array) -> NDArray[np.int64]:
+    """Rows (m,) whose best two logits lie so near each other that rounding may swap them."""
+    best = np.sort(logits, axis=1)
+    margin, span = best[:, -1] - best[:, -2], best[:, -1] - best[:, 0]
+    return np.flatnonzero(margin < CLOSE * span)
 
 
 def embeddings(

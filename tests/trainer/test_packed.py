@@ -114,19 +114,15 @@ def test_layers_laid_out_for_prediction_say_what_the_encoder_says(kind, activati
 
 
 @fuses
-def test_only_rounded_layers_that_can_be_packed_are_laid_out(directory_of):
-    assert fused_layers(encoder_of(directory_of("bert"))) is None  # float32
-    other = encoder_of(directory_of("distilbert"))
-    round_to_bf16(other)
-    assert fused_layers(other) is None
-    rounded = encoder_of(directory_of("bert"))
-    round_to_bf16(rounded)
-    assert fused_layers(rounded)
-    network = TextClassifier(
-        rounded, nn.Sequential(nn.Linear(rounded.config.hidden_size, 2)), "cls"
-    )
+def test_layers_are_laid_out_for_prediction_and_weights_stay_exact(directory_of):
+    assert fused_layers(encoder_of(directory_of("distilbert"))) is None
+    encoder = encoder_of(directory_of("bert"))
+    head = nn.Sequential(nn.Linear(encoder.config.hidden_size, 2))
+    network = TextClassifier(encoder, head, "cls")
     assert network.layers is None  # a training's weights change
-    assert ready(network, "auto").layers
+    assert ready(network, "fp32").layers is None
+    assert ready(network, "bf16").layers
+    assert next(encoder.parameters()).dtype == torch.float32
 
 
 def test_what_it_does_not_compute_is_padded(directory_of):

@@ -9,6 +9,7 @@ import torch
 from trainer.errors import Cancelled
 from trainer.heads import class_weights
 from trainer.master import MasterWeights
+from trainer.predict import close_calls
 from trainer.train import train
 
 TEXTS = ["it is a hoax", "act now", "it is a hoax", "scientists report", "the weather", "now"]
@@ -42,6 +43,25 @@ def test_each_text_has_its_row_wherever_it_stands(classifier):
     assert rows.dtype == np.float32
     assert (rows[0] == rows[2]).all()
     assert backwards[::-1] == pytest.approx(rows, abs=1e-2)  # bfloat16, in other batches
+
+
+def test_close_calls_are_those_that_rounding_may_swap():
+    logits = np.array([[0, 2, 1.99], [0, 2, 1.9], [5, 5, 5], [1.0, 0, 0.99]], dtype=np.float32)
+    assert close_calls(logits).tolist() == [0, 3]
+
+
+def test_close_calls_are_computed_exactly(classifiers, monkeypatch):
+    """With every text a close call, predictions are the float32 network's own."""
+    quick, network = classifiers["fine_tuned"], classifiers["fine_tuned"]._network
+    if network.layers is None:
+        pytest.skip("this machine predicts in one precision")
+    rounded = quick.plain_logits(TEXTS)
+    layers, network.layers = network.layers, None
+    exact = quick.logits(TEXTS)
+    network.layers = layers
+    assert not np.allclose(rounded, exact, atol=1e-5)
+    monkeypatch.setattr("trainer.predict.CLOSE", 2.0)
+    assert np.allclose(quick.logits(TEXTS), exact, atol=1e-5)
 
 
 def test_no_text_gives_no_row(classifier):
