@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from labeling.alike import group_texts
-from trainer.data import Example, LabelInfo
+from trainer.data import Example, LabelInfo, of_split
 from trainer.splits import SplitShares, split_by_group
 
 SHARES = SplitShares(validation=0.1, test=0.1)
@@ -35,3 +35,12 @@ def read_examples(
         )
     ]
     return examples, [LabelInfo(value, value) for value in sorted(set(truth))]
+
+
+def learn_from_fewer(examples: list[Example], tweets: int, *, seed: int = 0) -> list[Example]:
+    """Keep about so many training tweets, in whole groups; validation and test stay whole."""
+    training = of_split(examples, "train")
+    known = sorted({example.group for example in training})
+    share = min(1.0, tweets / len(training))
+    kept = set(random.Random(seed).sample(known, round(share * len(known))))
+    return [e for e in examples if e.split != "train" or e.group in kept]
