@@ -75,7 +75,11 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "class_weights": ("Label weights", "balanced: rare labels weigh more"),
         "label_smoothing": ("Label smoothing", "Share of the target spread over all labels"),
-        "early_stopping_patience": ("Patience", "Validations without gain; 0 never stops early"),
+        "early_stopping_patience": (
+            "Patience",
+            "Validations without gain; 0 never stops early, nor does a fine-tuning with fewer than "
+            "25 validation labels a class, which keeps its last epoch",
+        ),
         "evaluations_per_epoch": ("Validations an epoch", ""),
         "precision": ("Precision", "auto: bf16 where this machine gains from it"),
         "seed": ("Seed", "The same seed gives the same training"),
