@@ -27,7 +27,7 @@ from trainer.memory import give_back
 from trainer.network import TextClassifier, batch_of, choose_trained
 from trainer.together import Together
 
-TIDY_EVERY = 25  # steps between two looks for memory to give back
+TIDY_EVERY = 10  # steps between two looks for memory to give back
 
 
 @dataclass(frozen=True)
