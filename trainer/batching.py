@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from trainer.architectures import architecture_of
 from trainer.errors import Cancelled
+from trainer.memory import give_back
 
 POOL = 50  # batches sorted by length together: like lengths, and still a shuffle
 CHUNK = 8192  # texts tokenised at a time when predicting, so that memory stays flat
 TOKENS = 4096  # tokens in a batch when predicting; larger falls out of the cache
 TOKENS_LEARNT = 3072  # tokens learnt from at a time; what they leave for the way back is 0.3 GB
+TIDY_EVERY = 25  # batches predicted between two looks for memory to give back
 TokenIds = list[int]
 
 
@@ -137,10 +139,12 @@ def run_over(
     """
     results = np.empty((len(ids), width), dtype=np.float32)
     done = 0
-    for batch in prediction_batches([len(row) for row in ids]):
+    for number, batch in enumerate(prediction_batches([len(row) for row in ids]), 1):
         values = compute([ids[place] for place in batch])
         results[batch] = values.float().cpu().numpy()
         done += len(batch)
+        if number % TIDY_EVERY == 0:
+            give_back()
         if after_batch is not None:
             after_batch(done)
     return results

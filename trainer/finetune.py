@@ -26,6 +26,7 @@ from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.heads import HeadShape, save_head, weigh
 from trainer.joining import join_ngrams
 from trainer.loop import Fitted, Loop, TrainingSet, Validation
+from trainer.memory import give_back
 from trainer.metrics import evaluate
 from trainer.model_files import TOKENIZER_FILES
 from trainer.network import TextClassifier, batch_of, build_classifier, reading_of
@@ -125,6 +126,7 @@ def fine_tune(
     fitted = Loop(
         network, data, config, validate=validate, checkpoints=checkpoints, callbacks=callbacks
     ).run()
+    give_back()  # the optimiser's and the last batches' memory, before the tweets are predicted
     exact = _new_network(base, config, len(label_map), start).eval()
     exact.load_state_dict(fitted.weights, strict=False)
     quick = copy.deepcopy(exact)  # may be rounded; the exact one is written

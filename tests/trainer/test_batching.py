@@ -12,6 +12,7 @@ from trainer.batching import (
     pad,
     pieces,
     prediction_batches,
+    run_over,
     tokenise,
     training_batches,
 )
@@ -104,3 +105,17 @@ def test_rows_come_in_the_order_of_the_texts_and_identical_texts_once(tokenizer)
     assert mapper([], lengths).shape == (0, 1)
     with pytest.raises(Cancelled, match="of 3 texts"):
         mapper(texts, lengths, should_stop=lambda: True)
+
+
+def test_a_long_prediction_gives_memory_back_now_and_then(monkeypatch):
+    told, batches = [], []
+    monkeypatch.setattr("trainer.batching.TIDY_EVERY", 2)
+    monkeypatch.setattr("trainer.batching.give_back", lambda: told.append(len(batches)))
+
+    def compute(rows):
+        batches.append(len(rows))
+        return torch.zeros(len(rows), 1)
+
+    run_over([[1] * 2048] * 10, compute, width=1)
+    assert batches == [2] * 5
+    assert told == [2, 4]
