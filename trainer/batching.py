@@ -5,6 +5,7 @@ nothing. Batches of like length need next to no padding, and none needs a mask.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 from trainer.architectures import architecture_of
 from trainer.errors import Cancelled
 from trainer.memory import give_back
+from trainer.side_by_side import side_by_side
 
 POOL = 50  # batches sorted by length together: like lengths, and still a shuffle
 CHUNK = 8192  # texts tokenised at a time when predicting, so that memory stays flat
-TOKENS = 4096  # tokens in a batch when predicting; larger falls out of the cache
+TOKENS = 2048  # tokens in a batch when predicting; each thread has one
 TOKENS_LEARNT = 3072  # tokens learnt from at a time; what they leave for the way back is 0.3 GB
-TIDY_EVERY = 25  # batches predicted between two looks for memory to give back
+TIDY_EVERY = 100  # batches predicted between two looks for memory to give back
 TokenIds = list[int]
 
 
@@ -69,16 +71,16 @@ def longest_allowed(config: dict[str, Any], max_length: int) -> int:
     )
 
 
-def pad(rows: Sequence[TokenIds], pad_id: int) -> Batch:
-    """One batch, padded to its longest row."""
-    longest = max(map(len, rows))
-    ids = np.full((len(rows), longest), pad_id, dtype=np.int64)
+def pad(rows: Sequence[TokenIds], pad_id: int, *, step: int = 1) -> Batch:
+    """One batch, padded to its longest row and on to a multiple of `step` tokens."""
+    lengths = np.array([len(row) for row in rows])
+    width = -(-int(lengths.max()) // step) * step
+    ids = np.full((len(rows), width), pad_id, dtype=np.int64)
     for place, row in enumerate(rows):
         ids[place, : len(row)] = row
-    if min(map(len, rows)) == longest:
+    if lengths.min() == width:
         return Batch(torch.from_numpy(ids), None)
-    lengths = np.array([len(row) for row in rows])
-    mask = np.arange(longest) < lengths[:, None]
+    mask = np.arange(width) < lengths[:, None]
     return Batch(torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64)))
 
 
@@ -138,15 +140,16 @@ def run_over(
     after_batch gets the number of texts done so far; it may raise to stop.
     """
     results = np.empty((len(ids), width), dtype=np.float32)
+    batches = list(prediction_batches([len(row) for row in ids]))
     done = 0
-    for number, batch in enumerate(prediction_batches([len(row) for row in ids]), 1):
-        values = compute([ids[place] for place in batch])
-        results[batch] = values.float().cpu().numpy()
-        done += len(batch)
-        if number % TIDY_EVERY == 0:
-            give_back()
-        if after_batch is not None:
-            after_batch(done)
+    with closing(side_by_side(lambda batch: compute([ids[i] for i in batch]), batches)) as computed:
+        for number, (batch, values) in enumerate(zip(batches, computed, strict=True), 1):
+            results[batch] = values.float().cpu().numpy()
+            done += len(batch)
+            if number % TIDY_EVERY == 0:
+                give_back()
+            if after_batch is not None:
+                after_batch(done)
     return results
 
 

@@ -13,15 +13,15 @@ import torch
 from torch import nn
 
 from trainer.architectures import layers_of
-from trainer.packed import Packed, can_pack, self_attention
+from trainer.bert_layers import Texts, can_compute, self_attention
 
 ROWS = 4096  # for which oneDNN chooses the blocks; other numbers of rows are right, too
 
 
 def can_fuse(encoder: nn.Module) -> bool:
-    """Whether an encoder's layers can be computed here: packable, and oneDNN has bfloat16."""
+    """Whether an encoder's layers can be computed here: known, and oneDNN has bfloat16."""
     return (
-        can_pack(encoder)
+        can_compute(encoder)
         and torch._C._has_mkldnn
         and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
@@ -54,10 +54,10 @@ class FusedLayer:
         self._first_norm = _rounded(attention.output.LayerNorm)
         self._last_norm = _rounded(layer.output.LayerNorm)
 
-    def __call__(self, states: torch.Tensor, batch: Packed) -> torch.Tensor:
+    def __call__(self, states: torch.Tensor, texts: Texts) -> torch.Tensor:
         """The layer's states, attention within each text."""
         states = states.to(torch.bfloat16)  # the first layer's come from the embeddings
-        mixed = self_attention(self._project(states), batch.runs, self.heads, self.scale)
+        mixed = self_attention(self._project(states), texts, self.heads, self.scale)
         states = self._first_norm(self._mix(mixed).add_(states))
         wide = self._activation(self._widen(states))
         found: torch.Tensor = self._last_norm(self._narrow(wide).add_(states))

@@ -8,10 +8,10 @@ from torch import nn
 
 from trainer.architectures import architecture_of, layers_of, width_of
 from trainer.batching import Batch, TokenIds, pad
+from trainer.bert_layers import STEP, Layer, can_compute, encoder_states
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
 from trainer.heads import HeadShape, build_head, mean_pooled, normalised
-from trainer.packed import Layer, Packed, can_pack, pack, packed_states
 
 READINGS = ("mean", "cls", "pooler")
 
@@ -29,48 +29,38 @@ def reading_of(config: TrainConfig, base: Mapping[str, Any] | None = None) -> st
     return config.pooling
 
 
-def batch_of(encoder: nn.Module, rows: Sequence[TokenIds], pad_id: int) -> Batch | Packed:
-    """Texts' tokens as the encoder computes them: end to end where it can, else padded."""
-    if can_pack(encoder):
-        return pack(rows)
+def batch_of(encoder: nn.Module, rows: Sequence[TokenIds], pad_id: int) -> Batch:
+    """Texts' tokens as the encoder computes them, on its device."""
+    if can_compute(encoder):
+        return pad(rows, pad_id, step=STEP)
     return pad(rows, pad_id).to(next(encoder.parameters()).device)
 
 
 def read(
-    encoder: nn.Module,
-    batch: Batch | Packed,
-    reading: str,
-    layers: Sequence[Layer] | None = None,
+    encoder: nn.Module, batch: Batch, reading: str, layers: Sequence[Layer] | None = None
 ) -> torch.Tensor:
     """The texts' vectors (n, width): pooler's in the encoder's own precision, else float32.
 
     layers: the encoder's own, made quicker for prediction (trainer.fused).
     """
-    if isinstance(batch, Packed):
-        return _read_packed(encoder, batch, reading, layers)
-    outputs = encoder(input_ids=batch.ids, attention_mask=batch.mask)
-    if reading == "pooler":
-        vectors: torch.Tensor = outputs.pooler_output
-        return vectors
-    hidden = outputs.last_hidden_state
+    if can_compute(encoder):
+        hidden = encoder_states(encoder, batch, layers)
+        if reading == "pooler":
+            return _pooled(encoder, hidden)
+    else:
+        outputs = encoder(input_ids=batch.ids, attention_mask=batch.mask)
+        hidden = outputs.last_hidden_state
+        if reading == "pooler":
+            pooled: torch.Tensor = outputs.pooler_output
+            return pooled
     if reading == "cls":
         return normalised(hidden[:, 0].float())
     mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
     return normalised(mean_pooled(hidden.float(), mask))
 
 
-def _read_packed(
-    encoder: nn.Module, batch: Packed, reading: str, layers: Sequence[Layer] | None
-) -> torch.Tensor:
-    split = torch.split(packed_states(encoder, batch, layers), batch.sizes)
-    by_text = [states.view(*run, -1) for states, run in zip(split, batch.runs, strict=True)]
-    if reading == "mean":
-        return normalised(torch.cat([states.float().mean(1) for states in by_text]))
-    first = torch.cat([states[:, 0] for states in by_text])
-    if reading == "cls":
-        return normalised(first.float())
-    own = next(encoder.parameters()).dtype
-    pooled: torch.Tensor = encoder.pooler(first[:, None].to(own))  # type: ignore[operator]
+def _pooled(encoder: Any, hidden: torch.Tensor) -> torch.Tensor:
+    pooled: torch.Tensor = encoder.pooler(hidden.to(next(encoder.parameters()).dtype))
     return pooled
 
 
@@ -88,7 +78,7 @@ class TextClassifier(nn.Module):
         self.head = head
         self.reading = reading
 
-    def forward(self, batch: Batch | Packed, *, exactly: bool = False) -> torch.Tensor:
+    def forward(self, batch: Batch, *, exactly: bool = False) -> torch.Tensor:
         """Logits (n, labels) float32. exactly: by the encoder itself, not its quicker layers."""
         vectors = read(self.encoder, batch, self.reading, None if exactly else self.layers)
         logits: torch.Tensor = self.head(vectors.float())

@@ -87,6 +87,9 @@ def test_a_mask_is_made_only_where_there_is_padding():
     batch = pad([[1, 2, 3], [4]], 9)
     assert batch.ids.tolist() == [[1, 2, 3], [4, 9, 9]]
     assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    batch = pad([[1, 2, 3], [4]], 9, step=2)
+    assert batch.ids.tolist() == [[1, 2, 3, 9], [4, 9, 9, 9]]
+    assert batch.mask.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
 
 
 def test_rows_come_in_the_order_of_the_texts_and_identical_texts_once(tokenizer):
@@ -108,14 +111,12 @@ def test_rows_come_in_the_order_of_the_texts_and_identical_texts_once(tokenizer)
 
 
 def test_a_long_prediction_gives_memory_back_now_and_then(monkeypatch):
-    told, batches = [], []
+    told = []
     monkeypatch.setattr("trainer.batching.TIDY_EVERY", 2)
-    monkeypatch.setattr("trainer.batching.give_back", lambda: told.append(len(batches)))
-
-    def compute(rows):
-        batches.append(len(rows))
-        return torch.zeros(len(rows), 1)
-
-    run_over([[1] * 2048] * 10, compute, width=1)
-    assert batches == [2] * 5
-    assert told == [2, 4]
+    monkeypatch.setattr("trainer.batching.give_back", lambda: told.append(len(done)))
+    done = []
+    run_over(
+        [[1] * 1024] * 10, lambda rows: torch.zeros(len(rows), 1), width=1, after_batch=done.append
+    )
+    assert done == [2, 4, 6, 8, 10]
+    assert told == [1, 3]

@@ -1,4 +1,4 @@
-"""Texts laid end to end are read as padded ones are, and learnt from alike."""
+"""BERT's layers as we compute them say what transformers' say, and learn what they learn."""
 
 from dataclasses import replace
 
@@ -9,17 +9,17 @@ from tiny_models import FILLER, save_tiny_bert
 from torch import nn
 from transformers.activations import ACT2FN
 
-from trainer.architectures import layers_of
+from trainer.architectures import architecture_of, layers_of
 from trainer.base_model import find_base_model
 from trainer.batching import pad
+from trainer.bert_layers import Texts, _SelfAttention, can_compute, encoder_states
 from trainer.families import load_encoder, round_to_bf16
 from trainer.fused import fused_layers
-from trainer.network import TextClassifier, build_classifier
-from trainer.packed import _SelfAttention, can_pack, pack, packed_states
+from trainer.network import TextClassifier, batch_of, build_classifier
 from trainer.predict import ready
 
-ROWS = [[2, 9, 3], [2, 7, 3], [2, 5, 8, 11, 6, 3], [2, 3], [2, 12, 3]]  # runs of 2, 1, 1, 1 texts
-PACKED = ("bert", "electra", "roberta", "bertweet")
+ROWS = [[2, 9, 3], [2, 7, 3], [2, 5, 8, 11, 6, 3], [2, 3], [2, 12, 3]]
+COMPUTED = ("bert", "electra", "roberta", "bertweet")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def directory_of(tmp_path_factory, tiny_roberta):
 
     def of(kind):
         if kind not in made:
-            place = tmp_path_factory.mktemp("packed") / kind
+            place = tmp_path_factory.mktemp("computed") / kind
             made[kind] = save_tiny_bert(place) if kind == "bert" else save_tiny(kind, place, FILLER)
         return made[kind]
 
@@ -50,14 +50,17 @@ def gradients(network, batch):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-@pytest.mark.parametrize("kind", PACKED)
-def test_logits_and_gradients_are_those_of_padded_texts(kind, pooling, directory_of, quick):
+@pytest.mark.parametrize("kind", COMPUTED)
+def test_logits_and_gradients_are_those_of_transformers(
+    kind, pooling, directory_of, quick, monkeypatch
+):
     encoder = encoder_of(directory_of(kind))
-    assert can_pack(encoder)
+    assert can_compute(encoder)
     network = build_classifier(encoder, replace(quick, pooling=pooling), 4).train()
-    padded, wanted = gradients(network, pad(ROWS, encoder.config.pad_token_id))
-    packed, found = gradients(network, pack(ROWS))
-    assert torch.allclose(packed, padded, atol=1e-5)
+    ours, found = gradients(network, batch_of(encoder, ROWS, encoder.config.pad_token_id))
+    monkeypatch.setattr("trainer.network.can_compute", lambda encoder: False)
+    theirs, wanted = gradients(network, pad(ROWS, encoder.config.pad_token_id))
+    assert torch.allclose(ours, theirs, atol=1e-5)
     moved = {name for name, gradient in wanted.items() if gradient.abs().max() > 0}
     assert any("layer.0" in name for name in moved)
     assert moved <= found.keys()
@@ -65,26 +68,38 @@ def test_logits_and_gradients_are_those_of_padded_texts(kind, pooling, directory
         assert torch.allclose(found[name], wanted[name], rtol=1e-3, atol=1e-3), name
 
 
-def test_texts_of_one_length_are_one_run():
-    packed = pack(ROWS)
-    assert packed.runs == [(2, 3), (1, 6), (1, 2), (1, 3)]
-    assert packed.ids.tolist() == [token for row in ROWS for token in row]
-    assert packed.places.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 5, 0, 1, 0, 1, 2]
+def test_sizes_come_back(directory_of):
+    encoder = encoder_of(directory_of("bert"))
+    sizes = [tuple(batch_of(encoder, [[2] * length], 0).ids.shape) for length in range(3, 9)]
+    assert sizes == [(1, 4), (1, 4), (1, 6), (1, 6), (1, 8), (1, 8)]
 
 
-def test_the_gradient_of_attention_is_its_derivative():
-    runs, heads = [(2, 3), (1, 4)], 2
-    rows = sum(texts * length for texts, length in runs)
-    projected = torch.randn(rows, 3 * 4, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("kind", COMPUTED)
+def test_padding_may_go_beyond_the_last_position(kind, directory_of):
+    encoder = encoder_of(directory_of(kind))
+    config = encoder.config.to_dict()
+    row = [2] * (config["max_position_embeddings"] - architecture_of(config).reserved)
+    batch = pad([row], encoder.config.pad_token_id, step=len(row) + 1)
+    with torch.inference_mode():
+        longer = encoder_states(encoder, batch)[:, : len(row)]
+        assert torch.allclose(longer, encoder_states(encoder, pad([row], 0)), atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [(4, 4), (4, 3)])
+def test_the_gradient_of_attention_is_its_derivative(lengths):
+    mask = torch.zeros(2, 1, 1, 4)
+    for place, length in enumerate(lengths):
+        mask[place, ..., length:] = -torch.inf
+    projected = torch.randn(8, 3 * 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda states: _SelfAttention.apply(states, runs, heads, 0.7), projected
+        lambda states: _SelfAttention.apply(states, Texts(2, 4, mask), 2, 0.7), projected
     )
 
 
 def test_dropout_is_not_computed_here_but_only_while_it_works(directory_of):
     encoder = encoder_of(directory_of("bert"), dropout=0.1)
-    assert can_pack(encoder.eval())
-    assert not can_pack(encoder.train())
+    assert can_compute(encoder.eval())
+    assert not can_compute(encoder.train())
 
 
 fuses = pytest.mark.skipif(
@@ -95,19 +110,21 @@ fuses = pytest.mark.skipif(
 
 @fuses
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
-@pytest.mark.parametrize("kind", PACKED)
+@pytest.mark.parametrize("kind", COMPUTED)
 def test_layers_laid_out_for_prediction_say_what_the_encoder_says(kind, activation, directory_of):
     encoder = encoder_of(directory_of(kind))
     for layer in layers_of(encoder):
         layer.intermediate.intermediate_act_fn = ACT2FN[activation]
     encoder.config.hidden_act = activation
     with torch.inference_mode():
-        exact = packed_states(encoder, pack(ROWS))
+        batch = batch_of(encoder, ROWS, encoder.config.pad_token_id)
+        real = batch.mask.bool()
+        exact = encoder_states(encoder, batch)[real]
         round_to_bf16(encoder)
-        plain = packed_states(encoder, pack(ROWS)).float()
+        plain = encoder_states(encoder, batch)[real].float()
         layers = fused_layers(encoder)
         assert len(layers) == len(layers_of(encoder))
-        fused = packed_states(encoder, pack(ROWS), layers).float()
+        fused = encoder_states(encoder, batch, layers)[real].float()
     assert not torch.equal(fused, exact)
     assert (fused - exact).abs().mean() < 2 * (plain - exact).abs().mean()
     assert torch.allclose(fused, exact, atol=0.1)
@@ -125,6 +142,6 @@ def test_layers_are_laid_out_for_prediction_and_weights_stay_exact(directory_of)
     assert next(encoder.parameters()).dtype == torch.float32
 
 
-def test_what_it_does_not_compute_is_padded(directory_of):
-    for kind in set(SAVERS) - set(PACKED):
-        assert not can_pack(encoder_of(directory_of(kind)))
+def test_what_it_does_not_compute_is_left_to_transformers(directory_of):
+    for kind in set(SAVERS) - set(COMPUTED):
+        assert not can_compute(encoder_of(directory_of(kind)))
