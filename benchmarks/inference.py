@@ -2,11 +2,12 @@
 
     python -m benchmarks.inference DATA.csv [--texts OTHER.csv] [--limit 2000] [--out FILE]
 
-The arms take turns within one run: ours in bfloat16 and float32 (like lengths together,
-identical texts once), a cold and a warm embedding cache, transformers' text-classification
-pipeline as it comes and with batch_size=64, and the notebook's way (batches of 64, every tweet
-padded to 64, float32). Prints one JSON object, with how far bfloat16 moves a probability and how
-many labels it changes. The head is trained for one epoch on a part of the data first.
+The arms take turns within one run: ours in bfloat16 and float32 (all texts in each of its turns;
+like lengths together, identical texts once), a cold and a warm embedding cache, transformers'
+text-classification pipeline as it comes and with batch_size=64, and the notebook's way (batches of
+64, every tweet padded to 64, float32). Prints one JSON object, with how far bfloat16 moves a
+probability and how many labels it changes. The head is trained for one epoch on a part of the
+data first.
 
 --texts: predict the tweets of this file instead of the labelled ones. --agreement N: compare the
 labels of bfloat16 and float32 on N texts; the arms work on --limit of them.
@@ -16,8 +17,9 @@ import argparse
 import csv
 import itertools
 import json
+import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +43,19 @@ TRAINED_ON = 800
 Array = np.ndarray[Any, Any]
 
 
-def by_turns(
-    classifier: Classifier, texts: list[str], cache: Path | None
+def in_whole(
+    classifier: Classifier, texts: list[str], caches: Sequence[Path | None]
 ) -> Callable[[Arm], Array]:
-    """Our own prediction of all texts, handing the turn on between batches."""
+    """Our own prediction of all texts, once a turn: its batches are computed side by side.
+
+    caches: of embeddings, one for each time.
+    """
 
     def work(arm: Arm) -> Array:
         arm.start_clock()
-        told = 0
-
-        def progress(done: int, total: int) -> None:
-            nonlocal told
-            arm.step(done - told)
-            told = done
-
-        probabilities = classifier.probabilities(texts, on_progress=progress, cache=cache)
-        arm.step(len(texts) - told)  # identical texts, and what the cache held, cost nothing
+        for cache in caches:
+            probabilities = classifier.probabilities(texts, cache=cache)
+            arm.step(len(texts))
         arm.stop_clock()
         return probabilities
 
@@ -133,7 +132,7 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--texts", type=Path, help="a file of tweets to predict")
     parser.add_argument("--agreement", type=int, default=0, help="texts to compare labels on")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--turn", type=int, default=256, help="tweets an arm holds the turn for")
+    parser.add_argument("--turn", type=int, default=512, help="tweets a turn of the others")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
@@ -155,7 +154,8 @@ def main() -> None:
     base = find_base_model(BUNDLED_BASE_MODEL)
     small = of_split(examples, "train")[:TRAINED_ON] + of_split(examples, "validation")[:200]
     with tempfile.TemporaryDirectory() as folder:
-        root, cache = Path(folder), Path(folder) / "cache"
+        root, rounds = Path(folder), math.ceil(len(texts) / arguments.turn)
+        caches = [root / f"cache{number}" for number in range(rounds)]
 
         def published(kind: str, precision: str) -> Classifier:
             config = TrainConfig(kind=kind, epochs=1)
@@ -167,15 +167,15 @@ def main() -> None:
         quick, exact = published("fine_tuned", "auto"), published("fine_tuned", "fp32")
         probe = published("probe", "auto")
         arms = [
-            Arm("fine_tuned", by_turns(quick, texts, None)),
-            Arm("fine_tuned_fp32", by_turns(exact, texts, None)),
+            Arm("fine_tuned", in_whole(quick, texts, [None] * rounds)),
+            Arm("fine_tuned_fp32", in_whole(exact, texts, [None] * rounds)),
             Arm("notebook", padded(exact, texts)),
-            Arm("probe_cold", by_turns(probe, texts, cache)),
+            Arm("probe_cold", in_whole(probe, texts, caches)),
             Arm("pipeline", piped(base, texts, len(labels))),
             Arm("pipeline_64", piped(base, texts, len(labels), batch_size=64)),
         ]
         Turns(arms, tweets=arguments.turn).run()
-        warm = Arm("probe_warm", by_turns(probe, texts, cache))
+        warm = Arm("probe_warm", in_whole(probe, texts, caches[:1]))
         Turns([warm], tweets=len(texts)).run()
         more = texts
         if arguments.texts and arguments.agreement:

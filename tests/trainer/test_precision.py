@@ -1,0 +1,51 @@
+"""bfloat16 only where it has instructions and is measured to be faster."""
+
+import itertools
+
+import pytest
+import torch
+
+from trainer import precision
+
+SECONDS = {"slower": 0.003, "faster": 0.001}
+
+
+@pytest.fixture
+def without_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    precision.gains_from_bf16.cache_clear()
+    yield monkeypatch
+    precision.gains_from_bf16.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("instructions", "of_bf16", "gains"),
+    [(True, "faster", True), (True, "slower", False), (False, "faster", False)],
+)
+def test_what_is_measured_decides_where_there_are_instructions(
+    without_gpu, instructions, of_bf16, gains
+):
+    def seconds(dtype):
+        return SECONDS[of_bf16] if dtype == torch.bfloat16 else 0.002
+
+    without_gpu.setattr(precision, "has_bf16_instructions", lambda: instructions)
+    without_gpu.setattr(precision, "product_seconds", seconds)
+    assert precision.gains_from_bf16() is gains
+    assert precision.uses_bf16("auto") is gains
+    assert precision.uses_bf16("bf16")
+    assert not precision.uses_bf16("fp32")
+
+
+def test_a_busy_machine_does_not_decide(without_gpu):
+    delays = itertools.cycle([5.0, 0.0, 0.3, 7.0, 0.0, 0.1])  # whoever is interrupted
+
+    def seconds(dtype):
+        return next(delays) + (0.001 if dtype == torch.bfloat16 else 0.0025)
+
+    without_gpu.setattr(precision, "product_seconds", seconds)
+    assert precision.rate_of_bf16() == pytest.approx(2.5)
+
+
+def test_a_product_of_either_precision_is_measured():
+    assert 0 < precision.product_seconds(torch.float32) < 60
+    assert 0 < precision.product_seconds(torch.bfloat16) < 60
