@@ -119,6 +119,14 @@ def pieces(
         yield batch[start:]
 
 
+def shares(batch: NDArray[np.int64], lengths: Sequence[int], count: int) -> list[NDArray[np.int64]]:
+    """Cut a batch of positions into like shares that `count` threads learn from at a time."""
+    parts = (batch[place::count] for place in range(count))
+    return [
+        piece for part in parts for piece in pieces(part, lengths, tokens=TOKENS_LEARNT // count)
+    ]
+
+
 def prediction_batches(
     lengths: Sequence[int], *, tokens: int = TOKENS
 ) -> Iterator[NDArray[np.int64]]:

@@ -41,13 +41,17 @@ def can_compute(encoder: nn.Module) -> bool:
     Only on a processor: a GPU has attention of its own.
     """
     config: Any = encoder.config
-    drops = (m.p for m in encoder.modules() if isinstance(m, nn.Dropout) and m.training)
     return (
         architecture_of(config.to_dict()).layers == "encoder.layer"
         and not getattr(config, "is_decoder", False)
-        and not any(drops)
+        and not drops_out(encoder)
         and next(encoder.parameters()).device.type == "cpu"
     )
+
+
+def drops_out(module: nn.Module) -> bool:
+    """Whether dropout is at work somewhere: what is computed then hangs on random numbers."""
+    return any(m.p and m.training for m in module.modules() if isinstance(m, nn.Dropout))
 
 
 def encoder_states(

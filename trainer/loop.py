@@ -7,7 +7,9 @@ point and resumed from the last complete checkpoint to the same weights.
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer.batching import TokenIds, pieces, training_batches
+from trainer.batching import TokenIds, shares, training_batches
+from trainer.bert_layers import drops_out
 from trainer.callbacks import Callbacks, EpochReport, StepReport
 from trainer.checkpoints import Checkpoints, Progress, Weights
 from trainer.config import TrainConfig
@@ -25,8 +28,10 @@ from trainer.faults import fault_point
 from trainer.master import MasterWeights
 from trainer.memory import give_back
 from trainer.network import TextClassifier, batch_of, choose_trained
+from trainer.side_by_side import side_by_side
 from trainer.together import Together
 
+SHARE = 16  # texts of a batch that a thread learns from at least
 TIDY_EVERY = 10  # steps between two looks for memory to give back
 
 
@@ -181,12 +186,17 @@ class Loop:
             group["lr"] = self.config.learning_rate * self.schedule.rate(step - 1)
         self.network.train()
         examples, total = sum(map(len, batches)), 0.0
-        for batch in map(self.together.share_of, batches):
-            for piece in pieces(batch, self.lengths):
-                loss = self._loss(piece) / examples
-                self.accelerator.backward(loss)
-                total += float(loss.detach())
-        self.weights.collect_gradients()
+        threads = self._threads()
+        work = [
+            share
+            for batch in map(self.together.share_of, batches)
+            for share in shares(batch, self.lengths, threads)
+        ]
+        learn = partial(self._gradients, examples=examples)
+        with closing(side_by_side(learn, work, threads=threads, rounds=1)) as learnt:
+            for loss, gradients in learnt:
+                total += loss
+                self.weights.add_gradients(gradients)
         self.together.sum_gradients(self.weights)
         if self.config.gradient_clip:
             nn.utils.clip_grad_norm_(self.weights, self.config.gradient_clip)
@@ -194,6 +204,21 @@ class Loop:
         self.optimizer.zero_grad()
         self.weights.publish()
         return self.together.sum(total)
+
+    def _threads(self) -> int:
+        """How many threads learn side by side; 1 where random numbers have an order, or a share
+        would be too small to fill a core."""
+        threads = torch.get_num_threads()
+        apart = self.accelerator.device.type == "cpu" and not drops_out(self.network)
+        return threads if apart and self.config.batch_size >= SHARE * threads else 1
+
+    def _gradients(
+        self, batch: NDArray[np.int64], *, examples: int
+    ) -> tuple[float, tuple[torch.Tensor | None, ...]]:
+        """What a share adds to the step's mean loss, and to the gradients of what is trained."""
+        loss = self._loss(batch) / examples
+        gradients = torch.autograd.grad(loss, self.weights.live, allow_unused=True)
+        return float(loss.detach()), gradients
 
     def _loss(self, batch: NDArray[np.int64]) -> torch.Tensor:
         """Sum over the batch of weighted cross-entropy, smoothed as the settings say."""

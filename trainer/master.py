@@ -5,7 +5,7 @@ would be lost, so the optimiser works on float32 master weights and the copy fol
 9% faster than autocast here, which casts between the two at every layer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
@@ -27,13 +27,20 @@ class MasterWeights:
     def __iter__(self) -> Iterator[nn.Parameter]:
         return iter(self._masters.values())
 
-    def collect_gradients(self) -> None:
-        """Move the copies' gradients to the masters, in float32."""
-        for name, live in self._live.items():
-            master = self._masters[name]
-            if master is not live:
-                master.grad = None if live.grad is None else live.grad.float()
-                live.grad = None
+    @property
+    def live(self) -> list[torch.Tensor]:
+        """What the network computes with, in the order of the weights."""
+        return list(self._live.values())
+
+    def add_gradients(self, gradients: Iterable[torch.Tensor | None]) -> None:
+        """Add gradients of the copies, in their order, to the masters', in float32."""
+        for master, gradient in zip(self._masters.values(), gradients, strict=True):
+            if gradient is None:
+                continue
+            if master.grad is None:
+                master.grad = gradient.float()
+            else:
+                master.grad.add_(gradient)
 
     @torch.no_grad()
     def publish(self) -> None:

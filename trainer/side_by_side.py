@@ -1,7 +1,7 @@
 """Batches computed side by side, each by one thread.
 
 Threads that share every product wait for each other after each, and one of them does alone what
-lies between: on two cores a fifth of the time. Batches need not wait for each other.
+lies between: on two cores a fifth of the time. Batches, or shares of one, need not wait.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -13,17 +13,24 @@ import torch
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
-ENOUGH = 2  # batches a thread; with fewer the last one would leave the other threads idle
 
-
-def side_by_side(compute: Callable[[Given], Made], batches: Sequence[Given]) -> Generator[Made]:
+def side_by_side(
+    compute: Callable[[Given], Made],
+    batches: Sequence[Given],
+    *,
+    threads: int | None = None,
+    rounds: int = 2,
+) -> Generator[Made]:
     """Results in the batches' order, by as many threads as torch may take.
 
-    With few batches, or on a GPU, one after the other. Close the generator (contextlib.closing)
-    where it may not be read to its end: batches under way are waited for, others not begun.
+    threads: 1 for one batch after the other, each by all of torch's threads; so it is on a GPU,
+    too, and with fewer than `rounds` batches a thread, where the last would leave others idle.
+    Close the generator (contextlib.closing) where it may not be read to its end: batches under way
+    are waited for, others not begun.
     """
-    threads = torch.get_num_threads()
-    if torch.cuda.is_available() or threads == 1 or len(batches) < ENOUGH * threads:
+    all_threads = torch.get_num_threads()
+    threads = threads or all_threads
+    if torch.cuda.is_available() or threads == 1 or len(batches) < rounds * threads:
         yield from map(compute, batches)
         return
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
@@ -31,4 +38,4 @@ def side_by_side(compute: Callable[[Given], Made], batches: Sequence[Given]) -> 
         yield from pool.map(compute, batches)
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # MKL has one number for all threads
+        torch.set_num_threads(all_threads)  # MKL has one number for all threads

@@ -13,6 +13,7 @@ from trainer.batching import (
     pieces,
     prediction_batches,
     run_over,
+    shares,
     tokenise,
     training_batches,
 )
@@ -73,6 +74,21 @@ def test_a_batch_is_cut_into_pieces_in_its_order_none_longer_than_asked(lengths,
     assert [place for piece in cut for place in piece] == batch.tolist()
     sizes = [max(lengths[place] for place in piece) * len(piece) for piece in cut]
     assert all(size <= tokens or len(piece) == 1 for size, piece in zip(sizes, cut, strict=True))
+
+
+@given(st.lists(st.integers(1, 45), max_size=64), st.integers(1, 5))
+def test_shares_of_a_batch_hold_each_text_once_and_are_alike(lengths, count):
+    batch = np.argsort(lengths)
+    cut = shares(batch, lengths, count)
+    assert sorted(place for share in cut for place in share) == list(range(len(lengths)))
+    assert len(cut) == min(count, len(lengths))
+    sizes = [len(share) for share in cut]
+    assert not sizes or max(sizes) - min(sizes) <= 1
+
+
+def test_a_share_is_no_longer_than_its_thread_may_hold():
+    cut = shares(np.arange(64), [96] * 64, 2)
+    assert [len(share) for share in cut] == [16, 16, 16, 16]
 
 
 @given(st.lists(st.integers(1, 50), max_size=200))

@@ -5,6 +5,7 @@ import platform
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 from tiny_models import make_examples
 
 from trainer.base_model import find_base_model
-from trainer.batching import pad, pieces, training_batches
+from trainer.batching import pad, training_batches
 from trainer.callbacks import NullCallbacks
 from trainer.checkpoints import Checkpoints
 from trainer.families import FAMILIES, load_encoder, load_tokenizer
@@ -75,13 +76,15 @@ def test_gradients_reach_what_is_to_be_trained_and_nothing_else(
     config = replace(quick, trained_layers=trained_layers, pooling=pooling, last_k=1)
     loop = make_loop(config, examples, tmp_path)
     before = {name: value.clone() for name, value in loop.network.state_dict().items()}
-    loop._loss(np.arange(8)).backward()
+    loop.weights.add_gradients(loop._gradients(np.arange(8), examples=8)[1])
+    trained = zip(loop.weights.live, loop.weights, strict=True)
+    with_gradient = {id(live) for live, master in trained if master.grad is not None}
 
     def part(name):
         known = ("embeddings", "layer.0", "layer.1", "pooler", "head")
         return next(known_part for known_part in known if known_part in name)
 
-    reached = {part(n) for n, p in loop.network.named_parameters() if p.grad is not None}
+    reached = {part(n) for n, p in loop.network.named_parameters() if id(p) in with_gradient}
     assert reached == moving
     loop.run()
     changed = {
@@ -110,25 +113,60 @@ def test_validation_is_in_evaluation_mode_and_always_the_same(quick, examples, t
     assert not torch.equal(seen[0][0], seen[1][0])  # it had learnt in between
 
 
-def test_a_step_in_pieces_is_the_step_at_once(quick, examples, tmp_path, monkeypatch):
-    def stepped(name):
-        loop = make_loop(quick, examples, tmp_path / name)
-        step, batches = next(loop._steps(0))
-        return loop._step(step, batches), loop.weights.state()
+def stepped(config, examples, place):
+    """The loss of a training's first step, the weights after it, and who learnt its shares."""
+    loop = make_loop(config, examples, place)
+    learners = []
+    learn = loop._gradients
 
-    loss, weights = stepped("whole")
-    parts = []
+    def watched(batch, **settings):
+        learners.append(threading.get_ident())
+        return learn(batch, **settings)
 
-    def small(batch, lengths):
-        cut = list(pieces(batch, lengths, tokens=1))
-        parts.append(len(cut))
-        return cut
+    loop._gradients = watched
+    step, batches = next(loop._steps(0))
+    return loop._step(step, batches), loop.weights.state(), learners
 
-    monkeypatch.setattr("trainer.loop.pieces", small)
-    found, others = stepped("cut")
-    assert parts[0] > 1
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_step_in_pieces_is_the_step_at_once(quick, examples, tmp_path, monkeypatch, two_threads):
+    loss, weights, learners = stepped(quick, examples, tmp_path / "whole")
+    assert len(learners) == 1
+    monkeypatch.setattr("trainer.batching.TOKENS_LEARNT", 1)
+    found, others, learners = stepped(quick, examples, tmp_path / "cut")
+    assert len(learners) > 1
     assert found == pytest.approx(loss, rel=1e-5)
     assert all(torch.allclose(others[name], weights[name], atol=1e-4) for name in weights)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU learns from a batch at once")
+def test_threads_learn_a_step_side_by_side(quick, examples, tmp_path, two_threads):
+    config = replace(quick, batch_size=32)
+    found, weights, learners = stepped(config, examples, tmp_path / "two")
+    assert len(learners) == 2
+    assert threading.get_ident() not in learners
+    again = stepped(config, examples, tmp_path / "again")
+    assert again[0] == found
+    assert all(torch.equal(again[1][name], weights[name]) for name in weights)
+    torch.set_num_threads(1)
+    loss, others, learners = stepped(config, examples, tmp_path / "one")
+    assert learners == [threading.get_ident()]
+    assert found == pytest.approx(loss, rel=1e-5)
+    assert all(torch.allclose(others[name], weights[name], atol=1e-4) for name in weights)
+
+
+def test_with_dropout_a_step_draws_its_random_numbers_in_order(
+    quick, examples, tmp_path, two_threads
+):
+    learners = stepped(replace(quick, batch_size=32, dropout=0.1), examples, tmp_path)[2]
+    assert learners == [threading.get_ident()]
 
 
 def test_memory_is_given_back_now_and_then(quick, examples, tmp_path, monkeypatch):
