@@ -95,3 +95,12 @@ class Recorder(NullCallbacks):
 @pytest.fixture
 def recorder():
     return Recorder
+
+
+@pytest.fixture
+def two_threads():
+    """Torch has two threads here, whatever the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)

@@ -128,14 +128,6 @@ def stepped(config, examples, place):
     return loop._step(step, batches), loop.weights.state(), learners
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_a_step_in_pieces_is_the_step_at_once(quick, examples, tmp_path, monkeypatch, two_threads):
     loss, weights, learners = stepped(quick, examples, tmp_path / "whole")
     assert len(learners) == 1

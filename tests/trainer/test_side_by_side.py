@@ -8,15 +8,7 @@ import torch
 
 from trainer.side_by_side import side_by_side
 
-
-@pytest.fixture(autouse=True)
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
+pytestmark = pytest.mark.usefixtures("two_threads")
 on_a_processor = pytest.mark.skipif(torch.cuda.is_available(), reason="one after the other here")
 
 
