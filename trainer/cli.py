@@ -318,7 +318,7 @@ def _parser() -> argparse.ArgumentParser:
     packaging = add("package", package_command, show_package)
     packaging.add_argument("directory", type=Path, metavar="DIR", help="a new folder")
     again = add("reproduce", reproduce_command, show_reproduction)
-    again.add_argument("run", type=int, metavar="RUN", help="the run's number")
+    again.add_argument("run", type=int, metavar="RUN", help="its number, as `models` lists it")
     leaking = add("leakage", leakage, show_leakage)
     growing = add("curve", curve, show_curve)
     growing.add_argument("--more", type=int, default=500, help="how many further labels")

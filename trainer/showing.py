@@ -34,7 +34,7 @@ def show_curve(result: Result) -> str:
 
 def show_run(result: Result) -> str:
     """A finished training: the version and its scores."""
-    lines = [f"version {result['version']} is {result['state']}"]
+    lines = [f"version {result['version']} (run {result['run']}) is {result['state']}"]
     for split, scores in result["metrics"].items():
         low, high = scores["intervals"]["macro_f1"]
         lines.append(
@@ -46,12 +46,14 @@ def show_run(result: Result) -> str:
 
 
 def show_models(result: Result) -> str:
-    """One line a version."""
+    """One line a version, with the run that `reproduce` asks for."""
     lines = []
     for version in result["versions"]:
         scores = version["metrics"].get("validation")
         f1 = f"validation macro-F1 {scores['macro_f1']:.3f}" if scores else "no score yet"
-        lines.append(f"{version['version']:>4}  {version['state']:<9}  {version['kind']:<10}  {f1}")
+        run = f"run {version['run']}" if version["run"] else "no run"
+        about = f"{version['state']:<9}  {version['kind']:<10}  {run:<7}"
+        lines.append(f"{version['version']:>4}  {about}  {f1}")
     return "\n".join(lines) or "no model version yet; run: python -m trainer run --project …"
 
 
