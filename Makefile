@@ -5,6 +5,8 @@ PORT ?= 8501
 HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes, each with whole files of tests: half of the time is waiting for browsers.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: run test check stress soak lock format browser clean
 
@@ -16,7 +18,7 @@ run: $(VENV)/.runtime
 		--browser.serverAddress="$(HOST)"
 
 test: $(VENV)/.dev browser
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: $(VENV)/.dev browser
 	$(BIN)/python tools/lock.py --check
@@ -24,7 +26,7 @@ check: $(VENV)/.dev browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # All stress tests in full: up to 45 minutes on 2 cores; the table is in build/stress.json too.
 stress: $(VENV)/.dev browser
