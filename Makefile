@@ -5,8 +5,8 @@ PORT ?= 8501
 HOST ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
-# Two processes, each with whole files of tests: half of the time is waiting for browsers.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two processes take turns with whole files of tests: half of the time is waiting for browsers.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test check stress soak lock format browser clean
 
