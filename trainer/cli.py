@@ -263,7 +263,7 @@ class ShownSteps(NullCallbacks):
 
 def reproduce_command(arguments: argparse.Namespace) -> Result:
     """Train a run again from its snapshot and say whether the metrics match."""
-    from trainer.reproducing import reproduce
+    from trainer.reproducing import as_measured, reproduce
 
     engine, settings = _open()
     with reading(engine) as session:
@@ -272,7 +272,8 @@ def reproduce_command(arguments: argparse.Namespace) -> Result:
         made = [row for row in list_models(project, session=session) if row.run_id == run.id]
         if run.project_id != project.id or not made:
             raise DataError(f"run {run.id} made no version of {project.name!r}; see `models`")
-        config, stored = TrainConfig.from_json(run.config), made[0].metrics
+        config = as_measured(TrainConfig.from_json(run.config), run.environment)
+        stored = made[0].metrics
         snapshot, digest = settings.data / run.snapshot["path"], run.snapshot["sha256"]
         start = start_from_json(run.snapshot.get("start"), settings.data)
     shown = ShownSteps()

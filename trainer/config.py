@@ -18,6 +18,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "trained_layers": ("all", "no_embeddings", "last_k", "head"),
     "class_weights": ("none", "root", "balanced"),
     "precision": ("auto", "fp32", "bf16"),
+    "compiled": ("auto", "yes", "no"),
     "ngrams": ("auto", "none", "join"),
     "labels_used": ("gold", "gold_and_single"),
     "start_from": ("base", "current"),
@@ -87,6 +88,7 @@ class TrainConfig:
     early_stopping_patience: int = 0  # validations without gain before stopping; 0 = never
     evaluations_per_epoch: int = 1  # validations (and checkpoints) in each epoch
     precision: str = "auto"  # bf16 where this machine gains from it, else fp32
+    compiled: str = "auto"  # compile the layers of a fine-tuning where that is faster
     probe_steps: int = 800  # most optimiser steps of a probe
     probe_l2: float = 0.0  # penalty on a linear probe's weights; 0: chosen on validation
     ngrams: str = "auto"  # join: character n-grams beside the encoder; auto: for probes

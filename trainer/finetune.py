@@ -64,6 +64,11 @@ class FineTuned:
         """Whether somebody stopped the training early."""
         return self.fitted.cancelled
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the encoder's layers were compiled for the training."""
+        return self.fitted.compiled
+
     def write(self, directory: Path) -> None:
         """Write encoder, tokenizer and head as plain files that carry no code."""
         weights = {k: v.contiguous() for k, v in self.network.encoder.state_dict().items()}
@@ -133,7 +138,7 @@ def fine_tune(
     quick.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
     ready(quick, config.precision)
     facts = _facts(base, label_map, config)
-    classifier = Classifier(facts, quick.head, network=quick, tokenizer=tokenizer)
+    classifier = Classifier(facts, quick.head, network=quick, tokenizer=tokenizer, compiled="no")
     if config.joins_ngrams and taught is None:  # a teacher has told what n-grams know
         join_ngrams(classifier, training, validation, config)
     return FineTuned(exact, base, classifier, fitted)
@@ -219,7 +224,8 @@ def fingerprint(
     texts: Sequence[str] = (),
 ) -> str:
     """Digest of everything that the trained weights follow from."""
-    settings = {name: value for name, value in config.to_json().items() if name != "threads"}
+    speed = ("threads", "compiled")
+    settings = {name: value for name, value in config.to_json().items() if name not in speed}
     told = [json.dumps(settings, sort_keys=True), base.sha256]
     told += [json.dumps([e.text, e.label, e.split, e.weight]) for e in examples]
     told += [json.dumps(text) for text in texts]

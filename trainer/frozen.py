@@ -41,6 +41,7 @@ class Frozen:
     best_epoch: float
     tweets_per_second: float
     cancelled: bool
+    compiled: bool = False  # nothing is trained below the head
     plain_head: nn.Sequential | None = None
 
     def write(self, directory: Path) -> None:

@@ -348,11 +348,16 @@ def _add_version(
         "label_map": list(trained.label_map),
         "temperature": float(trained.temperature),
     }
-    speed = {"seconds": trained.seconds, "tweets_per_second": trained.tweets_per_second}
     state = "cancelled" if trained.cancelled else "succeeded"
     with writing(context.engine) as session:
         version = add_model_version(context.project_id, session=session, facts=facts)
-        runs.end_run(run_id, state, session=session, facts=speed)
+        known = runs.get_run(run_id, session=session).environment
+        ending = {
+            "seconds": trained.seconds,
+            "tweets_per_second": trained.tweets_per_second,
+            "environment": {**known, "compiled": trained.compiled},
+        }
+        runs.end_run(run_id, state, session=session, facts=ending)
         return version.id, version.number
 
 

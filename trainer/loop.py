@@ -22,6 +22,7 @@ from trainer.batching import TokenIds, shares, training_batches
 from trainer.bert_layers import drops_out
 from trainer.callbacks import Callbacks, EpochReport, StepReport
 from trainer.checkpoints import Checkpoints, Progress, Weights
+from trainer.compiling import settle_layers
 from trainer.config import TrainConfig
 from trainer.errors import Cancelled
 from trainer.faults import fault_point
@@ -33,6 +34,7 @@ from trainer.together import Together
 
 SHARE = 16  # texts of a batch that a thread learns from at least
 TIDY_EVERY = 10  # steps between two looks for memory to give back
+TRIAL = 3  # batches by which it is measured whether to compile
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ class Validation:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a training ended. weights: the trained ones, float32, of the best validation."""
+    """How a training ended. weights: the trained ones, float32, of the best validation.
+
+    compiled: whether the encoder's layers were.
+    """
 
     weights: Weights
     best_epoch: float
@@ -71,6 +76,7 @@ class Fitted:
     seconds: float
     tweets_per_second: float
     cancelled: bool
+    compiled: bool
 
 
 @dataclass(frozen=True)
@@ -127,12 +133,13 @@ class Loop:
         self.optimizer = make_optimizer(self.weights, config)
         self.schedule = Schedule.plan(len(data.ids), config)
         self.progress = Progress()
+        self.compiled = False
 
     def run(self) -> Fitted:
         """Train to the end, an early stop, or a cancel. Raises Cancelled if nothing is worth
         keeping yet."""
         torch.manual_seed(self.config.seed)
-        self._resume()
+        self._settle_layers(wanted=self._resume())
         first, started = self.progress, time.monotonic()
         self.callbacks.on_start(self.schedule.total_steps)
         losses: list[float] = []
@@ -166,6 +173,7 @@ class Loop:
             seconds=first.seconds + time.monotonic() - started,
             tweets_per_second=tweets / stepping if stepping else 0.0,
             cancelled=cancelled,
+            compiled=self.compiled,
         )
 
     def _steps(self, done: int) -> Iterator[tuple[int, list[NDArray[np.int64]]]]:
@@ -267,16 +275,41 @@ class Loop:
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {"optimizer": self.optimizer.state_dict()}
+        state["compiled"] = self.compiled
         state["random"] = torch.get_rng_state()
         if torch.cuda.is_available():
             state["cuda"] = torch.cuda.get_rng_state_all()
         return state
 
-    def _resume(self) -> None:
+    def _settle_layers(self, *, wanted: str) -> None:
+        """Compile the layers where a training of this length gains from it; no number is drawn.
+
+        wanted: as in the settings. The processes compute alike, and so does a resumed training.
+        """
+        batches = training_batches(self.lengths, self.config.batch_size, seed=0, epoch=0)[:TRIAL]
+        remaining = self.schedule.total_steps - self.progress.step
+        times = remaining * self.config.gradient_accumulation / len(batches)
+        settle = partial(settle_layers, self.network.encoder, partial(self._try, batches))
+        device = self.accelerator.device
+        self.network.train()
+        with torch.random.fork_rng([] if device.type == "cpu" else [device]):
+            here = settle(times=times, wanted=wanted)
+            self.compiled = self.together.any(here)
+            if self.compiled and not here:
+                settle(times=times, wanted="yes")
+
+    def _try(self, batches: list[NDArray[np.int64]]) -> None:
+        """Learn from batches, and forget it."""
+        for batch in map(self.together.share_of, batches):
+            for share in shares(batch, self.lengths, 1):
+                self._gradients(share, examples=len(batch))
+
+    def _resume(self) -> str:
+        """Go on from the last checkpoint, if there is one; return whether to compile."""
         found = self.checkpoints.latest()
         fault_point("load")
         if found is None:
-            return
+            return self.config.compiled
         state = found.state()
         self.weights.load(found.weights())
         self.optimizer.load_state_dict(state["optimizer"])
@@ -284,6 +317,7 @@ class Loop:
         if "cuda" in state and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["cuda"])
         self.progress = found.progress
+        return "yes" if state.get("compiled") else "no"
 
     def _report(self, step: int, loss: float, seconds: float) -> StepReport:
         return StepReport(

@@ -15,6 +15,7 @@ _HELP = {
     "seed": "seed of everything random",
     "labels_used": "gold_and_single: train also on answers that are not gold yet",
     "start_from": "current: go on from the version in use",
+    "compiled": "auto: compile the layers in a long training, where that is measured to be faster",
     "split": "random: 80/20 as in the course notebook; it leaks, to compare only",
 }
 PRESETS: dict[str, Callable[..., TrainConfig]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.artifacts import read_facts, verify
-from trainer.batching import TextMapper, TokenIds, longest_allowed
+from trainer.batching import TextMapper, TokenIds, longest_allowed, tokenise
 from trainer.calibration import apply_temperature
+from trainer.compiling import settle_layers
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
 from trainer.encoder import Encoder
 from trainer.errors import ArtifactError, BaseModelError
@@ -28,6 +30,8 @@ from trainer.precision import device, uses_bf16
 Progress = Callable[[int, int], None] | None
 Stop = Callable[[], bool] | None
 Array = NDArray[np.float32]
+MANY = 2000  # texts from which on it is asked whether to compile
+SAMPLE = 32  # of them, by which it is measured
 CLOSE = 0.01  # of the span of a text's logits; where bfloat16 swaps labels (docs/benchmarks.md)
 
 
@@ -68,12 +72,15 @@ class Classifier:
         encoder: Encoder | None = None,
         ngrams: NgramPart | None = None,
         precision: str = "auto",
+        compiled: str = "auto",
     ) -> None:
+        """compiled: whether a network's layers may be: auto, yes, or no (trainer.compiling)."""
         self.facts = facts
         self.head = head.eval()
         self.ngrams = ngrams
         self._network, self._tokenizer = network, tokenizer
         self._encoder, self._precision = encoder, precision
+        self._compiled = compiled
 
     @property
     def label_map(self) -> list[str]:
@@ -192,8 +199,28 @@ class Classifier:
             logits: torch.Tensor = network(batch, exactly=exactly)
             return logits
 
+        self._settle_layers(network, texts, compute)
         mapper = TextMapper(self._tokenizer, self.facts.max_length, len(self.label_map))
         return mapper(texts, compute, on_progress=on_progress, should_stop=should_stop)
+
+    def _settle_layers(
+        self,
+        network: TextClassifier,
+        texts: Sequence[str],
+        compute: Callable[[list[TokenIds]], torch.Tensor],
+    ) -> None:
+        """Compile the layers where so many texts gain from it; once, for all texts to come."""
+        if len(texts) < MANY or self._compiled == "settled":
+            return
+        some = texts[:: len(texts) // SAMPLE]
+        rows = tokenise(self._tokenizer, some, self.facts.max_length)
+        settle_layers(
+            network.encoder,
+            partial(compute, rows),
+            times=len(texts) / len(some),
+            wanted=self._compiled,
+        )
+        self._compiled = "settled"
 
 
 def load_classifier(

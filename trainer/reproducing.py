@@ -1,7 +1,7 @@
 """Training a run again from its snapshot, and telling whether the scores are the same."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -48,6 +48,13 @@ class Reproduction:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {"matches": self.matches, "scores": [asdict(score) for score in self.scores]}
+
+
+def as_measured(config: TrainConfig, environment: Mapping[str, Any]) -> TrainConfig:
+    """The settings of a run, with what it measured for itself: whether its layers were compiled."""
+    if "compiled" not in environment:
+        return config
+    return replace(config, compiled="yes" if environment["compiled"] else "no")
 
 
 def reproduce(

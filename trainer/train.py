@@ -46,7 +46,8 @@ class Trained:
 
     metrics, predictions: by split, "validation" and "test"; absent where a split has no labels.
     best_epoch: the epoch whose weights were kept (0 for zero_shot). cancelled: stopped early on
-    request, so the best epoch is the best of those that were run.
+    request, so the best epoch is the best of those that were run. compiled: whether the encoder's
+    layers were, for the training.
     """
 
     config: TrainConfig
@@ -58,6 +59,7 @@ class Trained:
     seconds: float
     tweets_per_second: float
     cancelled: bool
+    compiled: bool
     classifier: Classifier
     write_weights: Callable[[Path], None]
 
@@ -125,6 +127,7 @@ def train(
         seconds=time.monotonic() - started,
         tweets_per_second=learned.tweets_per_second,
         cancelled=learned.cancelled,
+        compiled=learned.compiled,
         classifier=classifier,
         write_weights=learned.write,
     )

@@ -82,6 +82,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "evaluations_per_epoch": ("Validations an epoch", ""),
         "precision": ("Precision", "auto: bf16 where this machine gains from it"),
+        "compiled": ("Compiled layers", "auto: in a long training, where measured to be faster"),
         "seed": ("Seed", "The same seed gives the same training"),
     },
 }

@@ -1,0 +1,183 @@
+"""Layers are compiled where that is measured to be faster, and compute the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from encoders import save_tiny
+from tiny_models import FILLER, WORDS, make_examples
+
+from trainer import compiling, predict
+from trainer.artifacts import publish
+from trainer.compiling import WORTH, has_compiler, settle_layers
+from trainer.families import load_encoder
+from trainer.model_files import check_directory
+from trainer.predict import load_classifier
+from trainer.reproducing import as_measured
+from trainer.train import train
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of its own parts
+
+WORDS_OF_ALL = [word for several in WORDS.values() for word in several] + FILLER
+BATCH = torch.randint(5, 60, (4, 9), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """A tiny DistilBERT: its layers are computed by transformers, not by our own code."""
+    return save_tiny("distilbert", tmp_path_factory.mktemp("base") / "distilbert", WORDS_OF_ALL)
+
+
+@pytest.fixture
+def encoder(directory):
+    return load_encoder(directory, check_directory(directory, what="a test"))
+
+
+def compiled(encoder):
+    found = {layer._compiled_call_impl is not None for layer in encoder.transformer.layer}
+    assert len(found) == 1
+    return found == {True}
+
+
+@pytest.fixture
+def timed(monkeypatch, encoder):
+    """Say how long a piece of work takes compiled and as it is; return what was measured."""
+    measured = []
+
+    def of(*, as_it_is, when_compiled):
+        def seconds_of(work):
+            work()
+            measured.append("compiled" if compiled(encoder) else "as it is")
+            return when_compiled if compiled(encoder) else as_it_is
+
+        monkeypatch.setattr(compiling, "seconds_of", seconds_of)
+        monkeypatch.setattr(compiling, "has_compiler", lambda: True)
+        monkeypatch.setattr(compiling, "compile_layers", traced)
+        return measured
+
+    return of
+
+
+def traced(encoder):
+    """Torch's own compiling, but for the compiler: seconds less."""
+    for layer in encoder.transformer.layer:
+        layer.compile(dynamic=True, backend="eager")
+    return [layer._compiled_call_impl for layer in encoder.transformer.layer]
+
+
+def work_of(encoder):
+    return lambda: encoder(input_ids=BATCH).last_hidden_state
+
+
+@pytest.mark.parametrize(("when_compiled", "chosen"), [(0.8, True), (1.2, False)])
+def test_the_faster_way_is_taken(timed, encoder, when_compiled, chosen):
+    measured = timed(as_it_is=1.0, when_compiled=when_compiled)
+    assert settle_layers(encoder, work_of(encoder), times=WORTH) is chosen
+    assert compiled(encoder) is chosen
+    assert measured.count("compiled") == compiling.TRIES
+
+
+def test_work_that_ends_before_compiling_pays_is_not_compiled(timed, encoder):
+    measured = timed(as_it_is=1.0, when_compiled=0.1)
+    assert not settle_layers(encoder, work_of(encoder), times=WORTH - 1)
+    assert not compiled(encoder)
+    assert measured == ["as it is"]
+
+
+def test_what_is_wanted_is_not_measured(timed, encoder):
+    measured = timed(as_it_is=1.0, when_compiled=9.0)
+    assert settle_layers(encoder, work_of(encoder), times=1, wanted="yes")
+    assert compiled(encoder)
+    assert not settle_layers(encoder, work_of(encoder), times=9 * WORTH, wanted="no")
+    assert not compiled(encoder)
+    assert measured == []
+
+
+def test_without_a_compiler_nothing_changes(timed, encoder, monkeypatch):
+    timed(as_it_is=1.0, when_compiled=0.1)
+    monkeypatch.setattr(compiling, "has_compiler", lambda: False)
+    assert not settle_layers(encoder, work_of(encoder), times=WORTH, wanted="yes")
+    assert not compiled(encoder)
+
+
+def test_what_cannot_be_compiled_is_computed_as_it_is(timed, encoder, monkeypatch, caplog):
+    timed(as_it_is=1.0, when_compiled=0.1)
+
+    def broken(graph, inputs):
+        raise RuntimeError("no space left on device")
+
+    def compile_badly(encoder):
+        for layer in encoder.transformer.layer:
+            layer.compile(backend=broken)
+        return []
+
+    monkeypatch.setattr(compiling, "compile_layers", compile_badly)
+    before = work_of(encoder)()
+    assert not settle_layers(encoder, work_of(encoder), times=WORTH)
+    assert "no space left on device" in caplog.text
+    assert torch.equal(work_of(encoder)(), before)
+
+
+def test_layers_that_we_compute_ourselves_are_left_alone(timed, tiny_bert):
+    bert = load_encoder(tiny_bert, check_directory(tiny_bert, what="a test"))
+    assert not settle_layers(bert, lambda: pytest.fail("tried"), times=WORTH, wanted="yes")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
+def test_a_compiled_training_learns_the_same_and_resumes_to_the_same_weights(
+    directory, quick, labels, tmp_path, recorder, two_threads
+):
+    examples = make_examples(160)
+    config = replace(quick, base_model=str(directory), epochs=2, batch_size=32, threads=2)
+
+    def run(name, watch, compiled):
+        chosen, work = replace(config, compiled=compiled), tmp_path / name
+        return train(examples, labels, chosen, work=work, cache=tmp_path, callbacks=watch)
+
+    plain, watched = recorder(), recorder()
+    assert not run("plain", plain, "no").compiled
+    whole = run("whole", watched, "yes")
+    assert whole.compiled
+    losses = [[step.loss for step in watch.steps] for watch in (plain, watched)]
+    assert np.allclose(*losses, rtol=1e-3)
+
+    run("cut", recorder(stop_after=watched.total // 2 + 1), "yes")
+    # a resumed training goes on as it began, whatever the settings say since
+    resumed = run("cut", recorder(), "no")
+    assert resumed.compiled
+    expected, found = whole.classifier.parts()[0], resumed.classifier.parts()[0]
+    for name, weight in expected.state_dict().items():
+        assert torch.equal(found.state_dict()[name], weight), name
+
+
+def test_long_predictions_ask_once_whether_to_compile(
+    directory, quick, examples, labels, tmp_path, monkeypatch
+):
+    config = replace(quick, base_model=str(directory), epochs=1)
+    trained = train(examples, labels, config, work=tmp_path / "w", cache=tmp_path)
+    published = publish(tmp_path / "models", trained.write, {})
+    asked = []
+
+    def settle(encoder, work, *, times, wanted):
+        work()
+        asked.append((times, wanted))
+        return False
+
+    monkeypatch.setattr(predict, "settle_layers", settle)
+    texts = [example.text for example in examples]
+    monkeypatch.setattr(predict, "MANY", len(texts))
+    classifier = load_classifier(published.directory)
+    few = classifier.probabilities(texts[1:])
+    assert asked == []
+    for _ in range(2):
+        many = classifier.probabilities(texts)
+    assert asked == [(pytest.approx(len(texts) / predict.SAMPLE, rel=0.1), "auto")]
+    assert np.allclose(many[1:], few, atol=1e-5)
+
+
+def test_a_run_is_reproduced_as_it_was_computed(quick):
+    assert as_measured(quick, {"compiled": True}).compiled == "yes"
+    assert as_measured(quick, {"compiled": False}).compiled == "no"
+    assert as_measured(quick, {"python": "3.11"}) == quick  # of a version before
