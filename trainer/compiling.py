@@ -16,8 +16,9 @@ from torch import nn
 from trainer.architectures import layers_of
 from trainer.bert_layers import can_compute
 
-TRIES = 4  # of each way, in turns; the best counts, since others' work only makes it worse
-WORTH = 300  # seconds of work from which on compiling, up to a minute, can pay
+TRIES = 3  # of each way, in turns; the best counts, since others' work only makes it worse
+WORTH = 900  # seconds of work from which on the trial, a minute or more, can pay
+GAIN = 1.05  # from which on compiled layers are taken: validation has to compile some more
 OPTIONS = {
     "cpp.dynamic_threads": True,  # the same code for one thread and for many
     "compile_threads": 1,  # a layer is one piece of work: no processes that wait for more
@@ -36,7 +37,7 @@ def settle_layers(
     """Compile an encoder's layers if that pays, and tell whether they are compiled now.
 
     work: a typical piece of what is to come, `times` pieces in all. wanted: auto (measure), yes,
-    or no. Compiling takes up to a minute; what cannot be compiled stays as it is, with a warning.
+    or no. The trial takes a minute or two; what cannot be compiled stays as it is, with a warning.
     """
     use(encoder, None)
     if wanted == "no" or can_compute(encoder):
@@ -102,7 +103,7 @@ def _is_faster_compiled(encoder: nn.Module, work: Callable[[], object], code: Co
     for name in list(best) * TRIES:
         use(encoder, code if name == "compiled" else None)
         best[name] = min(best[name], seconds_of(work))
-    return best["compiled"] < best["as it is"]
+    return best["compiled"] * GAIN < best["as it is"]
 
 
 def _finish() -> None:

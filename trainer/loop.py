@@ -35,6 +35,7 @@ from trainer.together import Together
 SHARE = 16  # texts of a batch that a thread learns from at least
 TIDY_EVERY = 10  # steps between two looks for memory to give back
 TRIAL = 3  # batches by which it is measured whether to compile
+Gradients = tuple[torch.Tensor | None, ...]  # of what is trained, in its order
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,17 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self.schedule.rate(step - 1)
         self.network.train()
+        total = self._learn(batches, self.weights.add_gradients)
+        self.together.sum_gradients(self.weights)
+        if self.config.gradient_clip:
+            nn.utils.clip_grad_norm_(self.weights, self.config.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.weights.publish()
+        return self.together.sum(total)
+
+    def _learn(self, batches: list[NDArray[np.int64]], add: Callable[[Gradients], object]) -> float:
+        """The batches' mean loss as far as this process has it; `add` gets its gradients."""
         examples, total = sum(map(len, batches)), 0.0
         threads = self._threads()
         work = [
@@ -204,14 +216,8 @@ class Loop:
         with closing(side_by_side(learn, work, threads=threads, rounds=1)) as learnt:
             for loss, gradients in learnt:
                 total += loss
-                self.weights.add_gradients(gradients)
-        self.together.sum_gradients(self.weights)
-        if self.config.gradient_clip:
-            nn.utils.clip_grad_norm_(self.weights, self.config.gradient_clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.weights.publish()
-        return self.together.sum(total)
+                add(gradients)
+        return total
 
     def _threads(self) -> int:
         """How many threads learn side by side; 1 where random numbers have an order, or a share
@@ -220,9 +226,7 @@ class Loop:
         apart = self.accelerator.device.type == "cpu" and not drops_out(self.network)
         return threads if apart and self.config.batch_size >= SHARE * threads else 1
 
-    def _gradients(
-        self, batch: NDArray[np.int64], *, examples: int
-    ) -> tuple[float, tuple[torch.Tensor | None, ...]]:
+    def _gradients(self, batch: NDArray[np.int64], *, examples: int) -> tuple[float, Gradients]:
         """What a share adds to the step's mean loss, and to the gradients of what is trained."""
         loss = self._loss(batch) / examples
         gradients = torch.autograd.grad(loss, self.weights.live, allow_unused=True)
@@ -299,10 +303,9 @@ class Loop:
                 settle(times=times, wanted="yes")
 
     def _try(self, batches: list[NDArray[np.int64]]) -> None:
-        """Learn from batches, and forget it."""
-        for batch in map(self.together.share_of, batches):
-            for share in shares(batch, self.lengths, 1):
-                self._gradients(share, examples=len(batch))
+        """Learn from batches as a step does, and forget it."""
+        for batch in batches:
+            self._learn([batch], lambda _: None)
 
     def _resume(self) -> str:
         """Go on from the last checkpoint, if there is one; return whether to compile."""

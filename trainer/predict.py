@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.artifacts import read_facts, verify
-from trainer.batching import TextMapper, TokenIds, longest_allowed, tokenise
+from trainer.batching import TextMapper, TokenIds, longest_allowed, run_over, tokenise
 from trainer.calibration import apply_temperature
 from trainer.compiling import settle_layers
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
@@ -30,8 +30,8 @@ from trainer.precision import device, uses_bf16
 Progress = Callable[[int, int], None] | None
 Stop = Callable[[], bool] | None
 Array = NDArray[np.float32]
-MANY = 2000  # texts from which on it is asked whether to compile
-SAMPLE = 32  # of them, by which it is measured
+MANY = 5000  # texts from which on it is asked whether to compile
+SAMPLE = 256  # of them, by which it is measured
 CLOSE = 0.01  # of the span of a text's logits; where bfloat16 swaps labels (docs/benchmarks.md)
 
 
@@ -216,7 +216,7 @@ class Classifier:
         rows = tokenise(self._tokenizer, some, self.facts.max_length)
         settle_layers(
             network.encoder,
-            partial(compute, rows),
+            partial(run_over, rows, compute, width=len(self.label_map)),
             times=len(texts) / len(some),
             wanted=self._compiled,
         )
