@@ -83,6 +83,16 @@ def test_work_that_ends_before_compiling_pays_is_not_compiled(timed, encoder):
     assert not settle_layers(encoder, work_of(encoder), times=WORTH - 1)
     assert not compiled(encoder)
     assert measured == ["as it is"]
+    assert not settle_layers(encoder, work_of(encoder), times=compiling.LEAST - 1)
+    assert measured == ["as it is"]
+
+
+def test_a_slow_start_does_not_make_short_work_long(timed, encoder, monkeypatch):
+    timed(as_it_is=1.0, when_compiled=0.1)
+    first = iter([9.0])
+    monkeypatch.setattr(compiling, "seconds_of", lambda work: next(first, 0.001))
+    assert not settle_layers(encoder, work_of(encoder), times=WORTH)
+    assert not compiled(encoder)
 
 
 def test_what_is_wanted_is_not_measured(timed, encoder):
