@@ -40,6 +40,9 @@ class Callbacks(Protocol):
     def on_ngrams(self, done: int, most: int) -> None:
         """While n-grams are fitted: passes over the data, of how many at most."""
 
+    def on_compile(self) -> None:
+        """Before the layers are compiled, which takes up to a minute or two."""
+
     def on_start(self, total_steps: int) -> None:
         """Before the first step."""
 
@@ -61,6 +64,9 @@ class NullCallbacks:
         """Do nothing."""
 
     def on_ngrams(self, done: int, most: int) -> None:
+        """Do nothing."""
+
+    def on_compile(self) -> None:
         """Do nothing."""
 
     def on_start(self, total_steps: int) -> None:

@@ -32,12 +32,18 @@ log = logging.getLogger(__name__)
 
 
 def settle_layers(
-    encoder: nn.Module, work: Callable[[], object], *, times: float, wanted: str = "auto"
+    encoder: nn.Module,
+    work: Callable[[], object],
+    *,
+    times: float,
+    wanted: str = "auto",
+    on_compile: Callable[[], None] = lambda: None,
 ) -> bool:
     """Compile an encoder's layers if that pays, and tell whether they are compiled now.
 
     work: a typical piece of what is to come, `times` pieces in all. wanted: auto (measure), yes,
-    or no. The trial takes a minute or two; what cannot be compiled stays as it is, with a warning.
+    or no. What cannot be compiled stays as it is, with a warning.
+    on_compile: called before layers are compiled, which takes up to a minute or two.
     """
     use(encoder, None)
     if wanted == "no" or can_compute(encoder):
@@ -46,6 +52,7 @@ def settle_layers(
         return False
     if not has_compiler():
         return False
+    on_compile()
     code = None
     try:
         code = compile_layers(encoder)

@@ -31,6 +31,10 @@ class CurveRecorder:
         """Pass on how far the n-grams are fitted."""
         self.progress(done, most, f"fitting n-grams, pass {done} of at most {most}")
 
+    def on_compile(self) -> None:
+        """Tell why nothing moves for a while."""
+        self.progress(0, 0, "compiling the layers, up to two minutes")
+
     def on_start(self, total_steps: int) -> None:
         """Choose how many steps a point of the curve stands for."""
         self.every = max(1, total_steps // POINTS)

@@ -486,6 +486,7 @@ def _prelabel(context: JobContext, version_id: int) -> dict[str, Any]:
         load_classifier(directory, manifest_sha256=manifest),
         fetch,
         keep,
+        total=total,
         cache=context.settings.cache,
         progress=lambda done: context.progress(done, total, message),
         should_stop=context.should_stop,

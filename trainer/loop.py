@@ -293,14 +293,20 @@ class Loop:
         batches = training_batches(self.lengths, self.config.batch_size, seed=0, epoch=0)[:TRIAL]
         remaining = self.schedule.total_steps - self.progress.step
         times = remaining * self.config.gradient_accumulation / len(batches)
-        settle = partial(settle_layers, self.network.encoder, partial(self._try, batches))
+        settle = partial(
+            settle_layers,
+            self.network.encoder,
+            partial(self._try, batches),
+            times=times,
+            on_compile=self.callbacks.on_compile,
+        )
         device = self.accelerator.device
         self.network.train()
         with torch.random.fork_rng([] if device.type == "cpu" else [device]):
-            here = settle(times=times, wanted=wanted)
+            here = settle(wanted=wanted)
             self.compiled = self.together.any(here)
             if self.compiled and not here:
-                settle(times=times, wanted="yes")
+                settle(wanted="yes")
 
     def _try(self, batches: list[NDArray[np.int64]]) -> None:
         """Learn from batches as a step does, and forget it."""

@@ -30,7 +30,7 @@ from trainer.precision import device, uses_bf16
 Progress = Callable[[int, int], None] | None
 Stop = Callable[[], bool] | None
 Array = NDArray[np.float32]
-MANY = 5000  # texts from which on it is asked whether to compile
+MANY = 5000  # texts to come from which on it is asked whether to compile
 SAMPLE = 256  # of them, by which it is measured
 CLOSE = 0.01  # of the span of a text's logits; where bfloat16 swaps labels (docs/benchmarks.md)
 
@@ -80,7 +80,7 @@ class Classifier:
         self.ngrams = ngrams
         self._network, self._tokenizer = network, tokenizer
         self._encoder, self._precision = encoder, precision
-        self._compiled = compiled
+        self._compiled, self._expected = compiled, 0
 
     @property
     def label_map(self) -> list[str]:
@@ -96,6 +96,10 @@ class Classifier:
     def temperature(self) -> float:
         """What logits are divided by; fitted on validation."""
         return self.facts.temperature
+
+    def expect(self, texts: int) -> None:
+        """Say how many texts are to come in all: for many it is seen whether compiling pays."""
+        self._expected = texts
 
     def probabilities(
         self,
@@ -210,14 +214,15 @@ class Classifier:
         compute: Callable[[list[TokenIds]], torch.Tensor],
     ) -> None:
         """Compile the layers where so many texts gain from it; once, for all texts to come."""
-        if len(texts) < MANY or self._compiled == "settled":
+        count = max(len(texts), self._expected)
+        if count < MANY or len(texts) < SAMPLE or self._compiled == "settled":
             return
         some = texts[:: len(texts) // SAMPLE]
         rows = tokenise(self._tokenizer, some, self.facts.max_length)
         settle_layers(
             network.encoder,
             partial(run_over, rows, compute, width=len(self.label_map)),
-            times=len(texts) / len(some),
+            times=count / len(some),
             wanted=self._compiled,
         )
         self._compiled = "settled"

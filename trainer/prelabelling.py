@@ -50,15 +50,18 @@ def predict_stream(
     fetch: Callable[[int], Sequence[HasText]],
     keep: Callable[[list[dict[str, Any]]], None],
     *,
+    total: int,
     cache: Path,
     progress: Callable[[int], object],
     should_stop: Callable[[], bool],
 ) -> Speed:
     """Predict until `fetch(CHUNK)` has nothing left; hand each chunk's rows to `keep`.
 
-    Raises Cancelled between batches when `should_stop()`; chunks kept so far stay kept.
+    total: how many tweets are to come. Raises Cancelled between batches when `should_stop()`;
+    chunks kept so far stay kept.
     """
     started, done = time.monotonic(), 0
+    classifier.expect(total)
     while tweets := fetch(CHUNK):
         base = done
 

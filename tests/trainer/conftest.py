@@ -75,9 +75,13 @@ class Recorder(NullCallbacks):
     def __init__(self, stop_after=None):
         self.stop_after = stop_after
         self.total, self.steps, self.epochs = None, [], []
+        self.compiling = 0
 
     def on_prepare(self, done, total):
         self.prepared = (done, total)
+
+    def on_compile(self):
+        self.compiling += 1
 
     def on_start(self, total_steps):
         self.total = total_steps

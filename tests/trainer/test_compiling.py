@@ -1,6 +1,7 @@
 """Layers are compiled where that is measured to be faster, and compute the same."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from encoders import save_tiny
 from tiny_models import FILLER, WORDS, make_examples
 
-from trainer import compiling, predict
+from trainer import compiling, predict, prelabelling
 from trainer.artifacts import publish
 from trainer.compiling import WORTH, has_compiler, settle_layers
 from trainer.families import load_encoder
@@ -150,6 +151,7 @@ def test_a_compiled_training_learns_the_same_and_resumes_to_the_same_weights(
     assert not run("plain", plain, "no").compiled
     whole = run("whole", watched, "yes")
     assert whole.compiled
+    assert [watch.compiling for watch in (plain, watched)] == [0, 1]
     losses = [[step.loss for step in watch.steps] for watch in (plain, watched)]
     assert np.allclose(*losses, rtol=1e-3)
 
@@ -162,30 +164,63 @@ def test_a_compiled_training_learns_the_same_and_resumes_to_the_same_weights(
         assert torch.equal(found.state_dict()[name], weight), name
 
 
-def test_long_predictions_ask_once_whether_to_compile(
-    directory, quick, examples, labels, tmp_path, monkeypatch
-):
-    config = replace(quick, base_model=str(directory), epochs=1)
-    trained = train(examples, labels, config, work=tmp_path / "w", cache=tmp_path)
-    published = publish(tmp_path / "models", trained.write, {})
-    asked = []
+@pytest.fixture
+def asked(monkeypatch):
+    """What predictions asked: for how many pieces of work to compile, and what was wanted."""
+    found = []
 
     def settle(encoder, work, *, times, wanted):
         work()
-        asked.append((times, wanted))
+        found.append((times, wanted))
         return False
 
     monkeypatch.setattr(predict, "settle_layers", settle)
+    monkeypatch.setattr(predict, "SAMPLE", 32)
+    return found
+
+
+@pytest.fixture
+def published(directory, quick, examples, labels, tmp_path):
+    config = replace(quick, base_model=str(directory), epochs=1)
+    trained = train(examples, labels, config, work=tmp_path / "w", cache=tmp_path)
+    return publish(tmp_path / "models", trained.write, {}).directory
+
+
+def test_long_predictions_ask_once_whether_to_compile(published, examples, asked, monkeypatch):
     texts = [example.text for example in examples]
     monkeypatch.setattr(predict, "MANY", len(texts))
-    monkeypatch.setattr(predict, "SAMPLE", 32)
-    classifier = load_classifier(published.directory)
+    classifier = load_classifier(published)
     few = classifier.probabilities(texts[1:])
     assert asked == []
     for _ in range(2):
         many = classifier.probabilities(texts)
     assert asked == [(pytest.approx(len(texts) / predict.SAMPLE, rel=0.1), "auto")]
     assert np.allclose(many[1:], few, atol=1e-5)
+
+
+def test_prelabelling_asks_for_all_tweets_though_it_has_them_in_chunks(
+    published, examples, asked, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(prelabelling, "CHUNK", 40)
+    monkeypatch.setattr(predict, "MANY", len(examples))
+    tweets = [SimpleNamespace(tweet_id=row, text=e.text) for row, e in enumerate(examples)]
+    left, kept = list(tweets), []
+
+    def fetch(limit):
+        chunk, left[:] = left[:limit], left[limit:]
+        return chunk
+
+    prelabelling.predict_stream(
+        load_classifier(published),
+        fetch,
+        kept.extend,
+        total=len(tweets),
+        cache=tmp_path,
+        progress=lambda done: None,
+        should_stop=lambda: False,
+    )
+    assert [row["tweet_id"] for row in kept] == list(range(len(tweets)))
+    assert asked == [(pytest.approx(len(tweets) / 40), "auto")]
 
 
 def test_a_run_is_reproduced_as_it_was_computed(quick):
