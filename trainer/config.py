@@ -12,6 +12,7 @@ KINDS = ("fine_tuned", "probe", "zero_shot")
 CHOICES: dict[str, tuple[str, ...]] = {
     "kind": KINDS,
     "optimizer": ("adamw", "sgd"),
+    "decay": ("linear", "cosine", "none"),
     "head": ("linear", "mlp"),
     "mlp_activation": ("gelu", "relu", "tanh"),
     "pooling": ("cls", "mean"),
@@ -71,6 +72,7 @@ class TrainConfig:
     batch_size: int = 64  # tweets a step, before gradient accumulation
     max_length: int = 96  # tokens kept of a text, [CLS] and [SEP] among them
     warmup: float = 0.1  # share of the steps in which the learning rate rises
+    decay: str = "linear"  # of the learning rate, to 0; cosine, or none: it stays at its peak
     weight_decay: float = 0.01  # AdamW's, on matrices only
     optimizer: str = "adamw"  # adamw or sgd
     head: str = "linear"  # linear or mlp
@@ -150,12 +152,14 @@ def notebook_preset(**changes: Any) -> TrainConfig:
         "batch_size": 64,
         "max_length": 64,
         "warmup": 0.0,
+        "decay": "none",
         "weight_decay": 0.0,
         "optimizer": "sgd",
         "pooling": "cls",
         "dropout": None,
         "trained_layers": "all",
         "gradient_clip": 1.0,
+        "class_weights": "none",
         "ngrams": "none",
         "unlabelled_texts": 0,
         "seed": 1234,

@@ -4,7 +4,6 @@ It knows no store and no screen; it reports through callbacks, and it can be kil
 point and resumed from the last complete checkpoint to the same weights.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -29,6 +28,7 @@ from trainer.faults import fault_point
 from trainer.master import MasterWeights
 from trainer.memory import give_back
 from trainer.network import TextClassifier, batch_of, choose_trained
+from trainer.schedule import Schedule
 from trainer.side_by_side import side_by_side
 from trainer.together import Together
 
@@ -78,36 +78,6 @@ class Fitted:
     tweets_per_second: float
     cancelled: bool
     compiled: bool
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How many steps there are, and where validations stand among them."""
-
-    steps_per_epoch: int
-    total_steps: int
-    warmup_steps: int
-    validations: frozenset[int]  # steps, counted within an epoch from 1
-
-    @classmethod
-    def plan(cls, examples: int, config: TrainConfig) -> "Schedule":
-        """The schedule for so many training examples."""
-        batches = math.ceil(examples / config.batch_size)
-        per_epoch = math.ceil(batches / config.gradient_accumulation)
-        parts = min(config.evaluations_per_epoch, per_epoch)
-        total = per_epoch * config.epochs
-        stops = frozenset(round(per_epoch * part / parts) for part in range(1, parts + 1))
-        return cls(per_epoch, total, round(total * config.warmup), stops)
-
-    def rate(self, step: int) -> float:
-        """Share of the peak learning rate at a step (from 0): linear rise, linear decay to 0."""
-        if step < self.warmup_steps:
-            return (step + 1) / self.warmup_steps
-        return (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps)
-
-    def validates_after(self, step: int) -> bool:
-        """Whether a validation follows the step-th step (from 1)."""
-        return (step - 1) % self.steps_per_epoch + 1 in self.validations
 
 
 class Loop:

@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
@@ -8,7 +10,9 @@ from db.schema import Annotator, Job, Project, Tweet
 from db.sessions import reading, writing
 from labeling.answering import record
 from labeling.asking import Answer
+from labeling.pages.parts import train_form
 from trainer.advice import Advice
+from trainer.config import TrainConfig, notebook_preset
 
 
 def test_the_page_begins_with_one_sentence_on_new_answers_and_time(
@@ -73,6 +77,54 @@ def test_settings_that_cannot_be_are_refused_in_words(modelled: int, open_page: 
     at.text_input(key="train_base_model").set_value("  ").run()
     assert not at.exception
     assert "base_model" in at.error[0].value.replace("\\", "")
+
+
+# What a person does not set there: commands and notebooks do.
+BY_COMMAND = {"threads", "probe_steps", "probe_l2"}
+
+
+def test_every_setting_is_on_the_page() -> None:
+    there = {name for group in train_form.GROUPS.values() for name in group}
+    there |= {"kind", "epochs", "base_model", "split"}
+    assert there | BY_COMMAND == {field.name for field in fields(TrainConfig)}
+
+
+def test_an_mlp_head_has_the_widths_that_were_typed(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("train")
+    start = "train_Relabel's defaults"
+    at.selectbox(key=f"{start}_head").set_value("mlp")
+    at.selectbox(key=f"{start}_decay").set_value("cosine")
+    at.number_input(key=f"{start}_dropout").set_value(0.1)
+    widths = at.text_input(key=f"{start}_mlp_widths")
+    widths.set_value("64, wide").run()
+    assert not at.exception
+    assert "whole numbers from 1 to 8192" in at.error[0].value
+    widths.set_value("64 32").run()
+    assert not at.error
+    next(button for button in at.button if button.label == "Start training").click().run()
+    with reading(engine) as session:
+        job = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        config = TrainConfig.from_json(job.params["config"])
+    assert (config.head, config.mlp_widths) == ("mlp", (64, 32))
+    assert (config.decay, config.dropout) == ("cosine", 0.1)
+
+
+def test_a_preset_is_trained_as_it_is_and_shows_its_kind_and_epochs(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("train")
+    at.selectbox(key="train_preset").set_value("The course notebook's").run()
+    assert not at.exception
+    assert not at.warning
+    assert at.segmented_control(key="train_kind").value == "fine_tuned"
+    assert at.number_input(key="train_epochs").value == 7
+    next(button for button in at.button if button.label == "Start training").click().run()
+    with reading(engine) as session:
+        job = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        config = TrainConfig.from_json(job.params["config"])
+    assert config == notebook_preset(base_model=config.base_model)
 
 
 def test_a_job_that_failed_is_shown_with_its_reason_and_can_be_tried_again(

@@ -55,4 +55,5 @@ def test_the_notebooks_settings_are_a_preset_that_can_be_changed():
     preset = notebook_preset(epochs=1)
     assert (preset.optimizer, preset.learning_rate, preset.batch_size) == ("sgd", 5e-4, 64)
     assert (preset.max_length, preset.seed, preset.trained_layers) == (64, 1234, "all")
+    assert (preset.class_weights, preset.decay, preset.warmup) == ("none", "none", 0.0)
     assert preset.epochs == 1

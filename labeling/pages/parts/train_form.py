@@ -45,21 +45,27 @@ WORDS = {
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Steps": {
         "learning_rate": ("Learning rate", "Its peak; small encoders take more than large ones"),
-        "batch_size": ("Batch size", "Tweets a step"),
         "warmup": ("Warm-up", "Share of the steps in which the learning rate rises"),
-        "weight_decay": ("Weight decay", "Of AdamW, on matrices only"),
+        "decay": ("Decay", "How the learning rate falls to 0; none: it stays at its peak"),
         "optimizer": ("Optimiser", ""),
+        "weight_decay": ("Weight decay", "Of AdamW, on matrices only"),
+        "batch_size": ("Batch size", "Tweets a step"),
         "gradient_accumulation": ("Gradient accumulation", "Batches a step"),
         "gradient_clip": ("Gradient clip", "Largest gradient norm; 0 turns it off"),
     },
     "Model": {
         "max_length": ("Tokens of a text", "[CLS] and [SEP] among them; the rest is cut off"),
         "trained_layers": ("Trained layers", "What of the encoder learns"),
-        "last_k": ("Top layers", "How many, when the trained layers are last_k"),
+        "last_k": ("Top layers", "How many, when the trained layers are the top ones"),
         "pooling": ("Pooling", "What the head reads"),
+        "dropout": ("Dropout of the encoder", "Costs time; empty: as much as the base model says"),
         "head": ("Head", ""),
+        "mlp_widths": (
+            "Widths of an MLP head",
+            "Of its hidden layers, the first one first: 256, 64",
+        ),
         "mlp_activation": ("Activation of an MLP head", ""),
-        "mlp_dropout": ("Dropout of an MLP head", ""),
+        "mlp_dropout": ("Dropout of an MLP head", "Before each of its layers"),
         "ngrams": (
             "Character n-grams",
             "Joined to a fine-tuned model they raise its scores; its packaged folder then needs "
@@ -94,22 +100,23 @@ def draw(base_model: str, recommended: str) -> TrainConfig:
 
     recommended: the kind that is chosen until a person chooses another.
     """
+    st.session_state.setdefault("train_kind", recommended)
+    st.session_state.setdefault("train_epochs", TrainConfig().epochs)
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     kind = row.segmented_control(
         "Kind",
         ["fine_tuned", "probe"],
-        default=recommended,
         required=True,
         key="train_kind",
         format_func=lambda name: KINDS[name],
         help="A probe trains a head on the frozen encoder in seconds; "
         "fine-tuning trains the encoder too.",
     )
-    epochs = row.number_input(
-        "Epochs", 1, int(RANGES["epochs"][1]), TrainConfig().epochs, key="train_epochs", width=130
-    )
+    epochs = row.number_input("Epochs", 1, int(RANGES["epochs"][1]), key="train_epochs", width=130)
     with st.expander("All settings", icon=":material/tune:"):
-        preset = st.selectbox("Settings to start from", list(PRESETS), key="train_preset")
+        preset = st.selectbox(
+            "Settings to start from", list(PRESETS), key="train_preset", on_change=_show_preset
+        )
         start = PRESETS[preset]()
         model = st.text_input(
             "Base model",
@@ -123,16 +130,22 @@ def draw(base_model: str, recommended: str) -> TrainConfig:
             st.caption(RANDOM_SPLIT)
     if kind != "fine_tuned":
         chosen["start_from"] = "base"
-    epochs_of_preset = start.epochs if epochs == TrainConfig().epochs else epochs
     return TrainConfig.from_json(
         {
             **start.to_json(),
             **chosen,
             "kind": kind,
-            "epochs": int(epochs_of_preset),
+            "epochs": int(epochs),
             "base_model": model.strip(),
         }
     )
+
+
+def _show_preset() -> None:
+    """Put a preset's kind and epochs on the page, where everybody sees them."""
+    start = PRESETS[st.session_state["train_preset"]]()
+    st.session_state["train_kind"] = start.kind
+    st.session_state["train_epochs"] = start.epochs
 
 
 @st.cache_data(ttl=600, show_spinner=False)
@@ -179,19 +192,30 @@ def _field(key: str, name: str, words: str, help_text: str, value: Any) -> Any:
             format_func=lambda option: WORDS.get(option, option),
             help=help_text or None,
         )
+    if isinstance(value, tuple):
+        text = st.text_input(
+            words, ", ".join(map(str, value)), max_chars=60, key=key, help=help_text or None
+        )
+        return _whole_numbers(text)
     low, high = RANGES[name]
     if isinstance(value, int):
         top = min(int(high), 2**31)
         return int(st.number_input(words, int(low), top, value, key=key, help=help_text or None))
-    return float(
-        st.number_input(
-            words,
-            min_value=float(low),
-            max_value=None if high == float("inf") else float(high),
-            value=float(value),
-            step=float(value) / 2 or 0.05,
-            format="%.5g" if name != "learning_rate" else "%.1e",
-            key=key,
-            help=help_text or None,
-        )
+    given = st.number_input(
+        words,
+        min_value=float(low),
+        max_value=None if high == float("inf") else float(high),
+        value=None if value is None else float(value),
+        step=float(value or 0.0) / 2 or 0.05,
+        format="%.5g" if name != "learning_rate" else "%.1e",
+        placeholder="the base model's",
+        key=key,
+        help=help_text or None,
     )
+    return None if given is None else float(given)
+
+
+def _whole_numbers(text: str) -> tuple[int | str, ...]:
+    """Numbers apart by commas or spaces; what is none stays, for the settings' own check."""
+    parts = text.replace(",", " ").split()
+    return tuple(int(part) if part.isdecimal() else part for part in parts)
