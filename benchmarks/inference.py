@@ -5,12 +5,15 @@
 The arms take turns within one run: ours in bfloat16 and float32 (all texts in each of its turns;
 like lengths together, identical texts once), a cold and a warm embedding cache, transformers'
 text-classification pipeline as it comes and with batch_size=64, and the notebook's way (batches of
-64, every tweet padded to 64, float32). Prints one JSON object, with how far bfloat16 moves a
-probability and how many labels it changes. The head is trained for one epoch on a part of the
-data first.
+64, every tweet padded to 64, float32). All but the probe's arms predict with the weights of one
+fine-tuning ([CLS] pooled, so that transformers has the same layers), which the benchmark trains
+first on a part of the training split. Prints one JSON object: speeds, each arm's macro-F1 and its
+share of the rate of a bare bfloat16 matrix product, how far bfloat16 moves a probability and how
+many labels it changes.
 
---texts: predict the tweets of this file instead of the labelled ones. --agreement N: compare the
-labels of bfloat16 and float32 on N texts; the arms work on --limit of them.
+What is predicted are labelled tweets of no training group. --texts: the tweets of this file
+instead, without macro-F1. --agreement N: compare the labels of bfloat16 and float32 on N of them;
+the arms work on --limit.
 """
 
 import argparse
@@ -25,21 +28,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import pipeline
+from sklearn.metrics import f1_score
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from benchmarks.corpus import read_examples
+from benchmarks.arithmetic import flops_of_a_text, matrix_rates, mean_rates
+from benchmarks.corpus import learn_from_fewer, read_examples
 from benchmarks.turns import Arm, Turns
 from trainer.artifacts import publish
-from trainer.base_model import BaseModel, find_base_model
+from trainer.base_model import find_base_model
 from trainer.config import BUNDLED_BASE_MODEL, TrainConfig
-from trainer.data import of_split
-from trainer.families import FAMILIES, load_tokenizer
+from trainer.data import Example, of_split
+from trainer.families import load_tokenizer
+from trainer.package import CardFacts, package
 from trainer.precision import gains_from_bf16
 from trainer.predict import Classifier, load_classifier
 from trainer.quiet import quiet_transformers
 from trainer.train import train
 
-TRAINED_ON = 800
+TRAINED_ON = 3200
+EPOCHS = 2
 Array = np.ndarray[Any, Any]
 
 
@@ -62,11 +69,11 @@ def in_whole(
     return work
 
 
-def padded(classifier: Classifier, texts: list[str]) -> Callable[[Arm], Array]:
-    """Batches of 64 as they come, padded to 64 tokens, float32."""
+def padded(folder: Path, texts: list[str]) -> Callable[[Arm], Array]:
+    """Batches of 64 as they come, padded to 64 tokens, float32; probabilities (n, K)."""
 
     def work(arm: Arm) -> Array:
-        encoder, tokenizer = classifier.parts()
+        model, tokenizer = loaded(folder)
         rows = []
         arm.start_clock()
         for start in range(0, len(texts), 64):
@@ -78,7 +85,7 @@ def padded(classifier: Classifier, texts: list[str]) -> Callable[[Arm], Array]:
                 return_tensors="pt",
             )
             with torch.no_grad():
-                rows.append(encoder(**batch).last_hidden_state[:, 0].float().numpy())
+                rows.append(model(**batch).logits.softmax(-1).numpy())
             arm.step(len(texts[start : start + 64]))
         arm.stop_clock()
         return np.concatenate(rows)
@@ -86,31 +93,29 @@ def padded(classifier: Classifier, texts: list[str]) -> Callable[[Arm], Array]:
     return work
 
 
-def piped(
-    base: BaseModel, texts: list[str], labels: int, **settings: Any
-) -> Callable[[Arm], list[Any]]:
-    """transformers.pipeline on a classifier of the same size, in float32."""
+def piped(folder: Path, texts: list[str], **settings: Any) -> Callable[[Arm], Array]:
+    """transformers.pipeline as it comes, float32; (n, K) with the score of the label it gives."""
 
-    def work(arm: Arm) -> list[Any]:
-        with quiet_transformers():
-            model = FAMILIES["bert"].classifier.from_pretrained(
-                base.directory, num_labels=labels, dtype=torch.float32
-            )
-            classify = pipeline(
-                "text-classification",
-                model=model,
-                tokenizer=load_tokenizer(base.directory, base.config),
-                **settings,
-            )
-        found = []
+    def work(arm: Arm) -> Array:
+        model, tokenizer = loaded(folder)
+        classify = pipeline("text-classification", model=model, tokenizer=tokenizer, **settings)
+        found = np.zeros((len(texts), model.config.num_labels), dtype=np.float32)
         arm.start_clock()
-        for answer in classify((text for text in texts), truncation=True):
-            found.append(answer)
+        answers = classify((text for text in texts), truncation=True)
+        for row, answer in zip(found, answers, strict=True):
+            row[model.config.label2id[answer["label"]]] = answer["score"]
             arm.step(1)
         arm.stop_clock()
         return found
 
     return work
+
+
+def loaded(folder: Path) -> tuple[Any, Any]:
+    """Model and tokenizer of a packaged folder, by transformers alone."""
+    with quiet_transformers():
+        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
+        return model.eval(), AutoTokenizer.from_pretrained(folder)
 
 
 def read_texts(path: Path, column: str, limit: int) -> list[str]:
@@ -137,70 +142,120 @@ def settings() -> argparse.Namespace:
     return parser.parse_args()
 
 
+class Bench:
+    """The models, and what they predict. truth: None for texts without labels."""
+
+    def __init__(self, arguments: argparse.Namespace, root: Path) -> None:
+        examples, self.labels = read_examples(
+            arguments.data,
+            text_column=arguments.text_column,
+            label_column=arguments.label_column,
+            limit=None,
+        )
+        held_back = (of_split(examples, "test") + of_split(examples, "validation"))[
+            : arguments.limit
+        ]
+        self.texts = [example.text for example in held_back]
+        self.truth: list[Example] | None = held_back
+        if arguments.texts:
+            self.texts = read_texts(arguments.texts, arguments.text_column, arguments.limit)
+            self.truth = None
+        fewer = learn_from_fewer(examples, TRAINED_ON)
+        self._examples = of_split(fewer, "train") + of_split(fewer, "validation")
+        self._root = root
+        self.base = find_base_model(BUNDLED_BASE_MODEL)
+
+    def trained(self, kind: str) -> Path:
+        """A published model's folder."""
+        config = TrainConfig(kind=kind, epochs=EPOCHS, pooling="cls", unlabelled_texts=0)
+        made = train(
+            self._examples, self.labels, config, work=self._root / kind, cache=self._root / "other"
+        )
+        return publish(self._root / "models", made.write, {}).directory
+
+    def packaged(self, model: Path) -> Path:
+        """The same model as transformers loads it."""
+        names = [label.value for label in self.labels]
+        card = CardFacts("benchmark", 1, "fine_tuned", BUNDLED_BASE_MODEL, names)
+        package(model, self._root / "package", card=card)
+        return self._root / "package"
+
+    def judged(self, scores: Array) -> float | None:
+        """Macro-F1 of the labels of the highest scores (n, K), where the true ones are known."""
+        if self.truth is None:
+            return None
+        values = np.array([label.value for label in self.labels])
+        truth = [example.label for example in self.truth]
+        return round(float(f1_score(truth, values[scores.argmax(1)], average="macro")), 4)
+
+    def gigaflops(self) -> float:
+        """Of a text, computed once even if it is there twice."""
+        tokenizer = load_tokenizer(self.base.directory, self.base.config)
+        return flops_of_a_text(self.base.config, tokenizer, self.texts) / 1e9
+
+
 def main() -> None:
     """Train briefly, then let the arms predict by turns."""
     arguments = settings()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    examples, labels = read_examples(
-        arguments.data,
-        text_column=arguments.text_column,
-        label_column=arguments.label_column,
-        limit=arguments.limit,
-    )
-    texts = [example.text for example in examples]
-    if arguments.texts:
-        texts = read_texts(arguments.texts, arguments.text_column, arguments.limit)
-    base = find_base_model(BUNDLED_BASE_MODEL)
-    small = of_split(examples, "train")[:TRAINED_ON] + of_split(examples, "validation")[:200]
     with tempfile.TemporaryDirectory() as folder:
-        root, rounds = Path(folder), math.ceil(len(texts) / arguments.turn)
-        caches = [root / f"cache{number}" for number in range(rounds)]
-
-        def published(kind: str, precision: str) -> Classifier:
-            config = TrainConfig(kind=kind, epochs=1)
-            trained = train(small, labels, config, work=root / kind, cache=root / "other")
-            return load_classifier(
-                publish(root / "models", trained.write, {}).directory, precision=precision
-            )
-
-        quick, exact = published("fine_tuned", "auto"), published("fine_tuned", "fp32")
-        probe = published("probe", "auto")
-        arms = [
-            Arm("fine_tuned", in_whole(quick, texts, [None] * rounds)),
-            Arm("fine_tuned_fp32", in_whole(exact, texts, [None] * rounds)),
-            Arm("notebook", padded(exact, texts)),
-            Arm("probe_cold", in_whole(probe, texts, caches)),
-            Arm("pipeline", piped(base, texts, len(labels))),
-            Arm("pipeline_64", piped(base, texts, len(labels), batch_size=64)),
-        ]
-        Turns(arms, tweets=arguments.turn).run()
-        warm = Arm("probe_warm", in_whole(probe, texts, caches[:1]))
-        Turns([warm], tweets=len(texts)).run()
-        more = texts
-        if arguments.texts and arguments.agreement:
-            more = read_texts(arguments.texts, arguments.text_column, arguments.agreement)
-        fast, slow = quick.probabilities(more), exact.probabilities(more)
-    changed = int((fast.argmax(1) != slow.argmax(1)).sum())
-    rate = arms[0].done / arms[0].wall
-    report = {
-        "texts": len(texts),
-        "distinct_texts": len(set(texts)),
-        "threads": torch.get_num_threads(),
-        "gains_from_bf16": gains_from_bf16(),
-        "compared": len(more),
-        "largest_move_by_bf16": float(np.abs(fast - slow).max()),
-        "labels_changed_by_bf16": changed,
-        "agreement": round(1 - changed / len(more), 5),
-        "speedup": {
-            arm.name: round(rate / (arm.done / arm.wall), 2) for arm in arms[1:] if arm.wall
-        },
-        "arms": {arm.name: arm.to_json() for arm in [*arms, warm]},
-    }
+        report = measure(arguments, Path(folder))
     text = json.dumps(report, indent=1)
     if arguments.out:
         arguments.out.write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def measure(arguments: argparse.Namespace, root: Path) -> dict[str, Any]:
+    """The report."""
+    bench = Bench(arguments, root)
+    texts, rounds = bench.texts, math.ceil(len(bench.texts) / arguments.turn)
+    caches = [root / f"cache{number}" for number in range(rounds)]
+    model = bench.trained("fine_tuned")
+    plain = bench.packaged(model)
+    quick, exact = load_classifier(model), load_classifier(model, precision="fp32")
+    probe = load_classifier(bench.trained("probe"))
+    arms = [
+        Arm("fine_tuned", in_whole(quick, texts, [None] * rounds)),
+        Arm("fine_tuned_fp32", in_whole(exact, texts, [None] * rounds)),
+        Arm("notebook", padded(plain, texts)),
+        Arm("probe_cold", in_whole(probe, texts, caches)),
+        Arm("pipeline", piped(plain, texts)),
+        Arm("pipeline_64", piped(plain, texts, batch_size=64)),
+    ]
+    before = matrix_rates(bench.base.config)
+    Turns(arms, tweets=arguments.turn).run()
+    rates = mean_rates(before, matrix_rates(bench.base.config))
+    warm = Arm("probe_warm", in_whole(probe, texts, caches[:1]))
+    Turns([warm], tweets=len(texts)).run()
+    more = texts
+    if arguments.texts and arguments.agreement:
+        more = read_texts(arguments.texts, arguments.text_column, arguments.agreement)
+    fast, slow = quick.probabilities(more), exact.probabilities(more)
+    changed = int((fast.argmax(1) != slow.argmax(1)).sum())
+    work, speed = bench.gigaflops(), {arm.name: arm.done / arm.wall for arm in [*arms, warm]}
+    return {
+        "texts": len(texts),
+        "distinct_texts": len(set(texts)),
+        "threads": torch.get_num_threads(),
+        "gains_from_bf16": gains_from_bf16(),
+        "gemm_gflops": rates,
+        "compared": len(more),
+        "largest_move_by_bf16": float(np.abs(fast - slow).max()),
+        "labels_changed_by_bf16": changed,
+        "agreement": round(1 - changed / len(more), 5),
+        "speedup": {arm.name: round(speed["fine_tuned"] / speed[arm.name], 2) for arm in arms[1:]},
+        "arms": {
+            arm.name: {
+                **arm.to_json(),
+                "share_of_bf16_gemm": round(work * speed[arm.name] / rates["bf16"], 3),
+                "macro_f1": bench.judged(arm.result),
+            }
+            for arm in arms
+        }
+        | {"probe_warm": {**warm.to_json(), "macro_f1": bench.judged(warm.result)}},
+    }
 
 
 if __name__ == "__main__":

@@ -12,9 +12,7 @@ DATA has a text and a label column; splits are drawn per duplicate group.
 
 import argparse
 import json
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.arithmetic import flops_of_a_text, matrix_rates, mean_rates
 from benchmarks.corpus import learn_from_fewer, read_examples
 from benchmarks.turns import Arm, Turns
 from trainer.base_model import find_base_model
@@ -209,46 +208,27 @@ def hugging_face(bench: Bench) -> Callable[[Arm], dict[str, float]]:
     return work
 
 
-def gemm_rates(tokens: int = 1216, width: int = 384) -> dict[str, float]:
-    """GFLOP a second of one of the encoder's matrix products, by precision, median of 30."""
-    rates = {}
-    for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        left = torch.randn(tokens, width).to(kind)
-        right = torch.randn(4 * width, width).to(kind)
-        seconds = []
-        for _ in range(30):
-            started = time.perf_counter()
-            torch.nn.functional.linear(left, right)
-            seconds.append(time.perf_counter() - started)
-        rates[name] = 2 * tokens * width * 4 * width / statistics.median(seconds) / 1e9
-    return rates
-
-
-def training_flops(bench: Bench) -> float:
-    """Multiply-adds, twice, per tweet: the layers' matrices, forward and backward."""
-    config = bench.base.config
-    width, layers = config["hidden_size"], config["num_hidden_layers"]
-    matrices = layers * (4 * width * width + 2 * width * config["intermediate_size"])
-    texts, _ = bench.split("train")
-    rows = bench.tokenizer(texts, truncation=True, max_length=96)["input_ids"]
-    return 6.0 * matrices * statistics.mean(map(len, rows))
-
-
 def summary(bench: Bench, arms: list[Arm], rates: dict[str, float]) -> dict[str, Any]:
     """The report. share_of_bf16_gemm: of the rate of a bare matrix product on this machine."""
+    texts, _ = bench.split("train")
+    work = 3 * flops_of_a_text(bench.base.config, bench.tokenizer, texts) / 1e9
     sizes = {name: len(of_split(bench.examples, name)) for name in ("train", "validation", "test")}
     report: dict[str, Any] = {
         "splits": sizes,
         "threads": torch.get_num_threads(),
         "gains_from_bf16": gains_from_bf16(),
         "gemm_gflops": rates,
-        "arms": {arm.name: {**arm.to_json(), "test": arm.result} for arm in arms},
+        "arms": {
+            arm.name: {
+                **arm.to_json(),
+                "share_of_bf16_gemm": round(work * arm.done / arm.wall / rates["bf16"], 3),
+                "test": arm.result,
+            }
+            for arm in arms
+        },
     }
     mine = next((arm for arm in arms if arm.name == "ours"), None)
     if mine is not None:
-        speed = training_flops(bench) * mine.done / mine.wall / 1e9
-        report["ours_gflops"] = round(speed, 1)
-        report["share_of_bf16_gemm"] = round(speed / rates["bf16"], 3)
         report["speedup"] = {
             arm.name: {
                 "wall": round(mine.done / mine.wall / (arm.done / arm.wall), 2),
@@ -282,10 +262,9 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     bench = Bench(arguments)
     arms = [Arm(name, ARMS[name](bench)) for name in arguments.arms]
-    before = gemm_rates()
+    before = matrix_rates(bench.base.config)
     Turns(arms, tweets=arguments.turn, enough=arguments.enough).run()
-    after = gemm_rates()
-    rates = {name: round((before[name] + after[name]) / 2, 1) for name in before}
+    rates = mean_rates(before, matrix_rates(bench.base.config))
     text = json.dumps(summary(bench, arms, rates), indent=1)
     if arguments.out:
         arguments.out.write_text(text + "\n", encoding="utf-8")
