@@ -76,7 +76,14 @@ export function fitToWindow(section, signal) {
   return measure;
 }
 
-/** Whether an element that has the focus uses Enter itself. */
+/**
+ * Whether an element that has the focus uses Enter itself. The link by which a person came here
+ * keeps the focus, and leads nowhere else: Enter is not for it.
+ */
 export function isButton(element) {
-  return element instanceof Element && element.matches("button, a, summary, [role=button]");
+  if (!(element instanceof Element) || !element.matches("button, a, summary, [role=button]")) {
+    return false;
+  }
+  const here = window.location.origin + window.location.pathname;
+  return !(element instanceof HTMLAnchorElement && element.origin + element.pathname === here);
 }

@@ -72,6 +72,28 @@ def test_keys_that_are_held_or_modified_or_typed_answer_nothing(
     ]
 
 
+def test_enter_accepts_though_the_link_to_the_page_was_clicked(
+    visitor: Visitor, project: int, engine: Engine
+) -> None:
+    page = visitor(path="/data")
+    page.get_by_role("link", name="Label", exact=True).click()
+    ready(page)
+    for _ in range(3):
+        before = tweet(page)
+        page.keyboard.press("Enter")
+        assert tweet(page) != before
+    page.get_by_role("link", name="Label", exact=True).click()  # again, being there
+    page.wait_for_timeout(1000)
+    before = tweet(page)
+    page.keyboard.press("Enter")
+    assert tweet(page) != before
+    expect(saved(page)).to_have_text(SAVED)
+    assert [event.kind for event in events(engine)] == ["label"] * 4
+    page.get_by_role("link", name="Data", exact=True).focus()
+    page.keyboard.press("Enter")  # any other link is followed
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible(timeout=20_000)
+
+
 def test_enter_accepts_what_is_suggested_and_nothing_on_a_blind_tweet(
     visitor: Visitor, app: AppServer, engine: Engine
 ) -> None:
