@@ -77,12 +77,34 @@ def test_a_reader_of_two_versions_sees_what_would_change(
             "broken": [tweets[1].id, tweets[2].id],
             "difference": {"macro_f1": 0.031, "interval": [-0.01, 0.07]},
             "mcnemar_p": 0.25,
+            "negative_flip_rate": 0.02,
+            "per_label": {
+                "-1": {
+                    "support": 40,
+                    "current_recall": 0.5,
+                    "candidate_recall": 0.6,
+                    "change": 0.1,
+                    "interval": [-0.05, 0.25],
+                },
+                "0": {
+                    "support": 0,
+                    "current_recall": None,
+                    "candidate_recall": None,
+                    "change": None,
+                    "interval": None,
+                },
+            },
             "reasons": ["recall of label '0' falls by 0.100"],
         }
         texts = [tweet.text for tweet in tweets]
     at = open_page("models")
     assert not at.exception
-    assert "1 tweet fixed, 2 tweets broken" in words(at)
+    assert "1 tweet fixed, 2 tweets broken (2.0 % of all: the negative-flip rate)" in words(at)
+    recalls = next(frame.value for frame in at.dataframe if "Change" in frame.value)
+    assert recalls.to_numpy().tolist() == [
+        ["Anti", 40, "0.500", "0.600", "+0.100", "-0.050 to +0.250"],
+        ["Neutral", 0, "–", "–", "–", "–"],
+    ]
     assert "recall of label '0' falls" in words(at)
     lists = [frame.value["Tweet"].tolist() for frame in at.dataframe if "Tweet" in frame.value]
     assert lists == [texts[:1], texts[1:]]

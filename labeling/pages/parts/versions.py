@@ -14,7 +14,7 @@ from labeling.pages.parts import errors, notice, resources, tables
 from labeling.pages.parts.context import PageContext
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.plain import plain
-from labeling.pages.parts.wording import KINDS, chance, counted, interval, score
+from labeling.pages.parts.wording import KINDS, chance, counted, interval, percent, score
 from trainer.metrics import Metrics
 
 YARDSTICKS = {"tfidf": "TF-IDF with logistic regression", "majority": "Majority label"}
@@ -106,10 +106,15 @@ def comparison(version: models.VersionRow, labels: LabelSet) -> None:
     change = f" Macro-F1 changes by {value:+.3f} ({_signed(bounds)})." if value is not None else ""
     p = compared.get("mcnemar_p")
     p_value = f" McNemar's exact {chance(p)}." if p is not None else ""
+    rate = compared.get("negative_flip_rate")
+    flips = f" ({percent(rate)} of all: the negative-flip rate)" if rate is not None else ""
     st.text(
-        f"{counted(len(fixed), 'tweet')} fixed, {counted(len(broken), 'tweet')} broken."
+        f"{counted(len(fixed), 'tweet')} fixed, {counted(len(broken), 'tweet')} broken{flips}."
         f"{change}{p_value}"
     )
+    if compared.get("per_label"):
+        table = recalls_table(compared["per_label"], labels, against=against, now=version.number)
+        st.dataframe(table, hide_index=True, height=tables.height(len(table)))
     left, right = st.columns(2)
     with left:
         _changes("Fixed", fixed)
@@ -117,8 +122,31 @@ def comparison(version: models.VersionRow, labels: LabelSet) -> None:
         _changes("Broken", broken)
 
 
+def recalls_table(
+    changes: Mapping[str, Mapping[str, Any]], labels: LabelSet, *, against: object, now: int
+) -> pd.DataFrame:
+    """Return each label's recall under two versions, and its change with the 95% interval."""
+    return pd.DataFrame(
+        [
+            {
+                "Label": labels.name(value),
+                "Gold labels": found["support"],
+                f"Recall, version {against}": score(found["current_recall"]),
+                f"Recall, version {now}": score(found["candidate_recall"]),
+                "Change": "–" if found["change"] is None else f"{found['change']:+.3f}",
+                "95% interval of the change": _bounds(found["interval"]),
+            }
+            for value, found in changes.items()
+        ]
+    )
+
+
+def _bounds(bounds: Sequence[float] | None) -> str:
+    return "–" if not bounds else f"{bounds[0]:+.3f} to {bounds[1]:+.3f}"
+
+
 def _signed(bounds: Sequence[float] | None) -> str:
-    return "–" if not bounds else f"95% interval {bounds[0]:+.3f} to {bounds[1]:+.3f}"
+    return f"95% interval {_bounds(bounds)}" if bounds else "–"
 
 
 def _changes(title: str, ids: list[int]) -> None:
