@@ -2,14 +2,14 @@
 
     python -m benchmarks.inference DATA.csv [--texts OTHER.csv] [--limit 2000] [--out FILE]
 
-The arms take turns within one run: ours in bfloat16 and float32 (all texts in each of its turns;
-like lengths together, identical texts once), a cold and a warm embedding cache, transformers'
-text-classification pipeline as it comes and with batch_size=64, and the notebook's way (batches of
-64, every tweet padded to 64, float32). All but the probe's arms predict with the weights of one
-fine-tuning ([CLS] pooled, so that transformers has the same layers), which the benchmark trains
-first on a part of the training split. Prints one JSON object: speeds, each arm's macro-F1 and its
-share of the rate of a bare bfloat16 matrix product, how far bfloat16 moves a probability and how
-many labels it changes.
+The arms take turns within one run, each in a process of its own: ours in bfloat16 and float32 (all
+texts in each of its turns; like lengths together, identical texts once), a cold and a warm
+embedding cache, transformers' text-classification pipeline as it comes and with batch_size=64, and
+the notebook's way (batches of 64, every tweet padded to 64, float32). All but the probe's arms
+predict with the weights of one fine-tuning ([CLS] pooled, so that transformers has the same
+layers), which the benchmark trains first on a part of the training split. Prints one JSON object:
+speeds, each arm's macro-F1 and its share of the rate of a bare bfloat16 matrix product, how far
+bfloat16 moves a probability and how many labels it changes.
 
 What is predicted are labelled tweets of no training group. --texts: the tweets of this file
 instead, without macro-F1. --agreement N: compare the labels of bfloat16 and float32 on N of them;
@@ -21,6 +21,7 @@ import csv
 import itertools
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from benchmarks.arithmetic import flops_of_a_text, matrix_rates, mean_rates
 from benchmarks.corpus import learn_from_fewer, read_examples
-from benchmarks.turns import Arm, Turns
+from benchmarks.turns import Arm, serve, take_turns
 from trainer.artifacts import publish
 from trainer.base_model import find_base_model
 from trainer.config import BUNDLED_BASE_MODEL, TrainConfig
@@ -48,6 +49,7 @@ from trainer.train import train
 TRAINED_ON = 3200
 EPOCHS = 2
 Array = np.ndarray[Any, Any]
+Work = Callable[[Arm], float | None]
 
 
 def in_whole(
@@ -139,46 +141,68 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--turn", type=int, default=512, help="tweets a turn of the others")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", choices=sorted(ARMS), help=argparse.SUPPRESS)
+    parser.add_argument("--models", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 class Bench:
-    """The models, and what they predict. truth: None for texts without labels."""
+    """What is predicted, and the folder where the models lie. truth: None without labels."""
 
     def __init__(self, arguments: argparse.Namespace, root: Path) -> None:
-        examples, self.labels = read_examples(
+        self.root, self.turn = root, arguments.turn
+        self.examples, self.labels = read_examples(
             arguments.data,
             text_column=arguments.text_column,
             label_column=arguments.label_column,
             limit=None,
         )
-        held_back = (of_split(examples, "test") + of_split(examples, "validation"))[
-            : arguments.limit
-        ]
-        self.texts = [example.text for example in held_back]
-        self.truth: list[Example] | None = held_back
+        held_back = of_split(self.examples, "test") + of_split(self.examples, "validation")
+        self.truth: list[Example] | None = held_back[: arguments.limit]
+        self.texts = [example.text for example in self.truth]
         if arguments.texts:
             self.texts = read_texts(arguments.texts, arguments.text_column, arguments.limit)
             self.truth = None
-        fewer = learn_from_fewer(examples, TRAINED_ON)
-        self._examples = of_split(fewer, "train") + of_split(fewer, "validation")
-        self._root = root
-        self.base = find_base_model(BUNDLED_BASE_MODEL)
+        self.plain = root / "package"
+        self.rounds = math.ceil(len(self.texts) / self.turn)
 
-    def trained(self, kind: str) -> Path:
-        """A published model's folder."""
-        config = TrainConfig(kind=kind, epochs=EPOCHS, pooling="cls", unlabelled_texts=0)
-        made = train(
-            self._examples, self.labels, config, work=self._root / kind, cache=self._root / "other"
-        )
-        return publish(self._root / "models", made.write, {}).directory
-
-    def packaged(self, model: Path) -> Path:
-        """The same model as transformers loads it."""
+    def train(self) -> None:
+        """Train what the arms predict with, and leave it in the folder."""
         names = [label.value for label in self.labels]
         card = CardFacts("benchmark", 1, "fine_tuned", BUNDLED_BASE_MODEL, names)
-        package(model, self._root / "package", card=card)
-        return self._root / "package"
+        fewer = learn_from_fewer(self.examples, TRAINED_ON)
+        examples = of_split(fewer, "train") + of_split(fewer, "validation")
+        for kind in ("fine_tuned", "probe"):
+            config = TrainConfig(kind=kind, epochs=EPOCHS, pooling="cls", unlabelled_texts=0)
+            work, cache = self.root / "work" / kind, self.root / "other"
+            made = train(examples, self.labels, config, work=work, cache=cache)
+            publish(self.root / kind, made.write, {})
+        package(self.model("fine_tuned"), self.plain, card=card)
+
+    def model(self, kind: str) -> Path:
+        """A published model's folder."""
+        return next((self.root / kind).iterdir())
+
+    def ours(self, kind: str, *, precision: str = "auto", cache: str = "") -> Work:
+        """Our own prediction, as many times as the others need turns.
+
+        cache: a name of a new cache for each time, "" for none, "warm" for one that is filled.
+        """
+
+        def work(arm: Arm) -> float | None:
+            classifier = load_classifier(self.model(kind), precision=precision)
+            places = [self.root / f"{cache}{time}" for time in range(self.rounds)]
+            caches: list[Path | None] = [*places] if cache else [None] * self.rounds
+            if cache == "warm":
+                caches = [self.root / "warm"] * self.rounds
+                classifier.probabilities(self.texts, cache=caches[0])
+            return self.judged(in_whole(classifier, self.texts, caches)(arm))
+
+        return work
+
+    def theirs(self, way: Callable[..., Callable[[Arm], Array]], **settings: Any) -> Work:
+        """Another way of predicting with the same weights."""
+        return lambda arm: self.judged(way(self.plain, self.texts, **settings)(arm))
 
     def judged(self, scores: Array) -> float | None:
         """Macro-F1 of the labels of the highest scores (n, K), where the true ones are known."""
@@ -188,10 +212,18 @@ class Bench:
         truth = [example.label for example in self.truth]
         return round(float(f1_score(truth, values[scores.argmax(1)], average="macro")), 4)
 
-    def gigaflops(self) -> float:
-        """Of a text, computed once even if it is there twice."""
-        tokenizer = load_tokenizer(self.base.directory, self.base.config)
-        return flops_of_a_text(self.base.config, tokenizer, self.texts) / 1e9
+
+ARMS: dict[str, Callable[[Bench], Work]] = {
+    "fine_tuned": lambda bench: bench.ours("fine_tuned"),
+    "fine_tuned_fp32": lambda bench: bench.ours("fine_tuned", precision="fp32"),
+    "notebook": lambda bench: bench.theirs(padded),
+    "probe_cold": lambda bench: bench.ours("probe", cache="cold"),
+    "probe_warm": lambda bench: bench.ours("probe", cache="warm"),
+    "pipeline": lambda bench: bench.theirs(piped),
+    "pipeline_64": lambda bench: bench.theirs(piped, batch_size=64),
+}
+CACHED = ("probe_warm",)  # nothing is multiplied
+THEIRS = ("notebook", "pipeline", "pipeline_64")
 
 
 def main() -> None:
@@ -199,6 +231,10 @@ def main() -> None:
     arguments = settings()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    if arguments.only:
+        bench = Bench(arguments, arguments.models)
+        serve(Arm(arguments.only, ARMS[arguments.only](bench)), turn=arguments.turn)
+        return
     with tempfile.TemporaryDirectory() as folder:
         report = measure(arguments, Path(folder))
     text = json.dumps(report, indent=1)
@@ -210,51 +246,56 @@ def main() -> None:
 def measure(arguments: argparse.Namespace, root: Path) -> dict[str, Any]:
     """The report."""
     bench = Bench(arguments, root)
-    texts, rounds = bench.texts, math.ceil(len(bench.texts) / arguments.turn)
-    caches = [root / f"cache{number}" for number in range(rounds)]
-    model = bench.trained("fine_tuned")
-    plain = bench.packaged(model)
-    quick, exact = load_classifier(model), load_classifier(model, precision="fp32")
-    probe = load_classifier(bench.trained("probe"))
-    arms = [
-        Arm("fine_tuned", in_whole(quick, texts, [None] * rounds)),
-        Arm("fine_tuned_fp32", in_whole(exact, texts, [None] * rounds)),
-        Arm("notebook", padded(plain, texts)),
-        Arm("probe_cold", in_whole(probe, texts, caches)),
-        Arm("pipeline", piped(plain, texts)),
-        Arm("pipeline_64", piped(plain, texts, batch_size=64)),
-    ]
-    before = matrix_rates(bench.base.config)
-    Turns(arms, tweets=arguments.turn).run()
-    rates = mean_rates(before, matrix_rates(bench.base.config))
-    warm = Arm("probe_warm", in_whole(probe, texts, caches[:1]))
-    Turns([warm], tweets=len(texts)).run()
-    more = texts
-    if arguments.texts and arguments.agreement:
-        more = read_texts(arguments.texts, arguments.text_column, arguments.agreement)
-    fast, slow = quick.probabilities(more), exact.probabilities(more)
-    changed = int((fast.argmax(1) != slow.argmax(1)).sum())
-    work, speed = bench.gigaflops(), {arm.name: arm.done / arm.wall for arm in [*arms, warm]}
+    bench.train()
+    base = find_base_model(BUNDLED_BASE_MODEL)
+    work = flops_of_a_text(base.config, load_tokenizer(base.directory, base.config), bench.texts)
+    before = matrix_rates(base.config)
+    mine = {name: name not in THEIRS for name in ARMS}
+    arms = take_turns("benchmarks.inference", mine, [*sys.argv[1:], "--models", str(root)])
+    rates = mean_rates(before, matrix_rates(base.config))
+    speed = {name: arm["tweets"] / arm["wall"] for name, arm in arms.items()}
+
+    def share(flops: float) -> float:
+        return round(flops / 1e9 / rates["bf16"], 3)
+
     return {
-        "texts": len(texts),
-        "distinct_texts": len(set(texts)),
+        "texts": len(bench.texts),
+        "distinct_texts": len(set(bench.texts)),
         "threads": torch.get_num_threads(),
         "gains_from_bf16": gains_from_bf16(),
         "gemm_gflops": rates,
-        "compared": len(more),
+        **rounding(bench, arguments),
+        "speedup": {
+            name: round(speed["fine_tuned"] / other, 2)
+            for name, other in speed.items()
+            if name != "fine_tuned"
+        },
+        "arms": {
+            name: {
+                "macro_f1": arm.pop("result"),
+                **arm,
+                **({} if name in CACHED else {"share_of_bf16_gemm": share(work * speed[name])}),
+            }
+            for name, arm in arms.items()
+        },
+    }
+
+
+def rounding(bench: Bench, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What bfloat16 changes."""
+    texts = bench.texts
+    if arguments.texts and arguments.agreement:
+        texts = read_texts(arguments.texts, arguments.text_column, arguments.agreement)
+    fast, slow = (
+        load_classifier(bench.model("fine_tuned"), precision=precision).probabilities(texts)
+        for precision in ("auto", "fp32")
+    )
+    changed = int((fast.argmax(1) != slow.argmax(1)).sum())
+    return {
+        "compared": len(texts),
         "largest_move_by_bf16": float(np.abs(fast - slow).max()),
         "labels_changed_by_bf16": changed,
-        "agreement": round(1 - changed / len(more), 5),
-        "speedup": {arm.name: round(speed["fine_tuned"] / speed[arm.name], 2) for arm in arms[1:]},
-        "arms": {
-            arm.name: {
-                **arm.to_json(),
-                "share_of_bf16_gemm": round(work * speed[arm.name] / rates["bf16"], 3),
-                "macro_f1": bench.judged(arm.result),
-            }
-            for arm in arms
-        }
-        | {"probe_warm": {**warm.to_json(), "macro_f1": bench.judged(warm.result)}},
+        "agreement": round(1 - changed / len(texts), 5),
     }
 
 

@@ -1,10 +1,20 @@
-"""Arms of one benchmark that run by turns, so that a busy machine slows all of them alike."""
+"""Arms of one benchmark that run by turns, so that a busy machine slows all of them alike.
 
-import threading
+Each arm is a process of its own, which works only while it holds the turn: no arm shares threads,
+caches or settings of memory with another. The others' arms have the environment as it comes.
+"""
+
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
+
+OURS = {"OMP_WAIT_POLICY": "PASSIVE"}  # what the package trainer sets for its own processes
 
 
 class Enough(Exception):
@@ -16,17 +26,17 @@ class Arm:
     """One way of doing the work, and the time that it held the turn.
 
     wall: seconds; cpu: processor seconds, which other people's work on the machine does not
-    lengthen as much; done: tweets; result: what `work` returned.
+    lengthen as much; done: tweets; result: what `work` returned, as JSON can say it.
     """
 
     name: str
     work: Callable[["Arm"], Any]
-    turns: "Turns" = field(init=False)
+    turn: int = 0  # tweets after which it hands the turn on
+    enough: int | None = None
     wall: float = 0.0
     cpu: float = 0.0
     done: int = 0
     result: Any = None
-    error: BaseException | None = None
     _since: tuple[float, float] = (0.0, 0.0)
     _in_turn: int = 0
 
@@ -45,66 +55,91 @@ class Arm:
         self.stop_clock()
         self.done += tweets
         self._in_turn += tweets
-        if self.turns.enough is not None and self.done >= self.turns.enough:
+        if self.enough is not None and self.done >= self.enough:
             raise Enough
-        if self._in_turn >= self.turns.tweets:
+        if self._in_turn >= self.turn:
             self._in_turn = 0
-            self.turns.hand_on(self)
+            _tell({})
+            _wait_for_turn()
         self.start_clock()
 
     def to_json(self) -> dict[str, Any]:
-        """Rates in tweets a second."""
+        """Seconds, and rates in tweets a second."""
         return {
             "tweets": self.done,
-            "seconds": round(self.wall, 2),
-            "cpu_seconds": round(self.cpu, 2),
+            "wall": round(self.wall, 4),
+            "cpu": round(self.cpu, 4),
             "tweets_per_second": round(self.done / self.wall, 1),
             "tweets_per_cpu_second": round(self.done / self.cpu, 1),
         }
 
 
-class Turns:
-    """Runs arms in threads, one at a time, each for `tweets` tweets before the next.
+def take_turns(module: str, arms: dict[str, bool], options: list[str]) -> dict[str, dict[str, Any]]:
+    """Run each arm as `python -m MODULE *options --only ARM`, one at a time, by turns.
 
-    enough: tweets after which an arm is stopped, without a result; None lets all end.
+    arms: names, and whether it is ours. Returns what each `serve` told at its end, by name.
+    Raises RuntimeError for an arm that died; its own words are on stderr.
     """
+    bare = {name: value for name, value in os.environ.items() if name not in OURS}
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, "-m", module, *options, "--only", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**bare, **(OURS if mine else {})},
+        )
+        for name, mine in arms.items()
+    }
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        for name, process in processes.items():
+            _told(name, process)  # it is ready; nobody works before all are
+        while len(found) < len(arms):
+            for name in [name for name in arms if name not in found]:
+                _give_turn(processes[name])
+                told = _told(name, processes[name])
+                if told:
+                    found[name] = told
+    finally:
+        for process in processes.values():
+            process.kill()
+    return {name: found[name] for name in arms}
 
-    def __init__(self, arms: list[Arm], *, tweets: int, enough: int | None = None) -> None:
-        self.arms, self.tweets, self.enough = arms, tweets, enough
-        self._waiting = list(arms)
-        self._changed = threading.Condition()
-        for arm in arms:
-            arm.turns = self
 
-    def run(self) -> None:
-        """Run every arm to its end. Raises the first arm's error, if one failed."""
-        threads = [threading.Thread(target=self._run, args=(arm,)) for arm in self.arms]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for arm in self.arms:
-            if arm.error is not None:
-                raise arm.error
+def _give_turn(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None  # noqa: S101  (a pipe)
+    process.stdin.write("\n")
+    process.stdin.flush()
 
-    def hand_on(self, arm: Arm) -> None:
-        """Let the others have their turns, then return."""
-        with self._changed:
-            self._waiting.remove(arm)
-            self._waiting.append(arm)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._waiting[0] is arm)
 
-    def _run(self, arm: Arm) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting[0] is arm)
-        try:
-            arm.result = arm.work(arm)
-        except Enough:
-            pass  # measured
-        except BaseException as error:
-            arm.error = error
-        finally:
-            with self._changed:
-                self._waiting.remove(arm)
-                self._changed.notify_all()
+def _told(name: str, process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout is not None  # noqa: S101  (a pipe)
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"the arm {name!r} ended early, with code {process.wait()}")
+    told: dict[str, Any] = json.loads(line)
+    return told
+
+
+def serve(arm: Arm, *, turn: int, enough: int | None = None) -> None:
+    """Be one arm: work while it is this one's turn, then tell speed and result.
+
+    enough: tweets after which it stops, without a result.
+    """
+    arm.turn, arm.enough = turn, enough
+    sys.stdout = sys.stderr  # what libraries print is nobody's turn
+    _tell({})
+    _wait_for_turn()
+    with suppress(Enough):
+        arm.result = arm.work(arm)
+    _tell({**arm.to_json(), "result": arm.result})
+
+
+def _tell(facts: dict[str, Any]) -> None:
+    print(json.dumps(facts), file=sys.__stdout__, flush=True)
+
+
+def _wait_for_turn() -> None:
+    if not sys.stdin.readline():
+        sys.exit(1)  # nobody listens any more
