@@ -28,7 +28,7 @@ from benchmarks.corpus import learn_from_fewer, read_examples
 from benchmarks.turns import Arm, serve, take_turns
 from trainer.base_model import find_base_model
 from trainer.callbacks import NullCallbacks, StepReport
-from trainer.config import TrainConfig
+from trainer.config import CHOICES, TrainConfig
 from trainer.data import Example, label_indices, of_split
 from trainer.families import FAMILIES, load_tokenizer
 from trainer.metrics import evaluate
@@ -58,7 +58,8 @@ class Bench:
         self.label_map = [label.value for label in self.labels]
         self.epochs: int | None = arguments.epochs
         self.base = find_base_model(TrainConfig().base_model)
-        self.tokenizer = load_tokenizer(self.base.directory, self.base.config)
+        self.links: str = arguments.links  # as ours reads them
+        self.tokenizer = load_tokenizer(self.base.directory, self.base.config, links="whole")
 
     def split(self, name: str) -> tuple[list[str], list[int]]:
         """Texts and label positions of one split."""
@@ -100,7 +101,7 @@ def ours(bench: Bench) -> Callable[[Arm], dict[str, float]]:
 
     def work(arm: Arm) -> dict[str, float]:
         size = len(of_split(bench.examples, "train"))
-        config = TrainConfig(seed=bench.seed)
+        config = TrainConfig(seed=bench.seed, links=bench.links)
         if bench.epochs is not None:
             config = replace(config, epochs=bench.epochs)
 
@@ -213,7 +214,11 @@ def hugging_face(bench: Bench) -> Callable[[Arm], dict[str, float]]:
 def summary(bench: Bench, arms: dict[str, Any], rates: dict[str, float]) -> dict[str, Any]:
     """The report. share_of_bf16_gemm: of the rate of a bare matrix product on this machine."""
     texts, _ = bench.split("train")
-    work = 3 * flops_of_a_text(bench.base.config, bench.tokenizer, texts) / 1e9
+    own = load_tokenizer(bench.base.directory, bench.base.config, links=bench.links)
+    work = {
+        name: 3 * flops_of_a_text(bench.base.config, tokenizer, texts) / 1e9
+        for name, tokenizer in {**dict.fromkeys(arms, bench.tokenizer), "ours": own}.items()
+    }
     wall = {name: arm["tweets"] / arm["wall"] for name, arm in arms.items()}
     cpu = {name: arm["tweets"] / arm["cpu"] for name, arm in arms.items()}
     return {
@@ -227,7 +232,7 @@ def summary(bench: Bench, arms: dict[str, Any], rates: dict[str, float]) -> dict
             name: {
                 "test": arm.pop("result"),
                 **arm,
-                "share_of_bf16_gemm": round(work * wall[name] / rates["bf16"], 3),
+                "share_of_bf16_gemm": round(work[name] * wall[name] / rates["bf16"], 3),
             }
             for name, arm in arms.items()
         },
@@ -254,6 +259,7 @@ def main() -> None:
     parser.add_argument("--train-limit", type=int, help="about so many to learn from, test whole")
     parser.add_argument("--epochs", type=int, help="of every arm; default: each arm's own")
     parser.add_argument("--seed", type=int, default=0, help="of splits, heads and batches")
+    parser.add_argument("--links", choices=CHOICES["links"], default=TrainConfig().links)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--turn", type=int, default=256, help="tweets an arm holds the turn for")
     parser.add_argument("--enough", type=int, help="stop each arm after so many tweets")

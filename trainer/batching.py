@@ -143,22 +143,30 @@ def run_over(
     width: int,
     after_batch: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Rows (n, width) of `compute` over tokenised texts, in their order.
+    """Rows (n, width) of `compute` over tokenised texts, in their order; the same tokens once.
 
     after_batch gets the number of texts done so far; it may raise to stop.
     """
-    results = np.empty((len(ids), width), dtype=np.float32)
-    batches = list(prediction_batches([len(row) for row in ids]))
+    place: dict[tuple[int, ...], int] = {}
+    rows = [place.setdefault(tuple(tokens), len(place)) for tokens in ids]
+    distinct, counts = list(map(list, place)), np.bincount(rows, minlength=len(place))
+    results = np.empty((len(distinct), width), dtype=np.float32)
+    batches = list(prediction_batches([len(tokens) for tokens in distinct]))
     done = 0
-    with closing(side_by_side(lambda batch: compute([ids[i] for i in batch]), batches)) as computed:
+
+    def compute_batch(batch: NDArray[np.int64]) -> torch.Tensor:
+        return compute([distinct[i] for i in batch])
+
+    with closing(side_by_side(compute_batch, batches)) as computed:
         for number, (batch, values) in enumerate(zip(batches, computed, strict=True), 1):
             results[batch] = values.float().cpu().numpy()
-            done += len(batch)
+            done += int(counts[batch].sum())
             if number % TIDY_EVERY == 0:
                 give_back()
             if after_batch is not None:
                 after_batch(done)
-    return results
+    whole: NDArray[np.float32] = results[rows]
+    return whole
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,17 @@ class CardFacts:
 
 
 def write_card(
-    facts: CardFacts, *, label_map: Sequence[str], ways: tuple[bool, bool], max_length: int
+    facts: CardFacts,
+    *,
+    label_map: Sequence[str],
+    ways: tuple[bool, bool],
+    max_length: int,
+    links: str = "whole",
 ) -> str:
-    """README.md's text. ways: whether AutoModelForSequenceClassification, and load.py, load it."""
+    """README.md's text. ways: whether AutoModelForSequenceClassification, and load.py, load it.
+
+    links: short or whole (trainer.links).
+    """
     when = "" if facts.created_at is None else f", trained {facts.created_at:%Y-%m-%d}"
     labels = [
         f"| {index} | {_cell(value)} | {_cell(name)} |"
@@ -57,6 +65,7 @@ def write_card(
         "",
         f"Texts are cut after {max_length} tokens. The probabilities are calibrated: the "
         "temperature fitted on validation is part of the weights.",
+        *([_SHORT_LINKS] if links == "short" else []),
         "",
         "## Limits",
         "",
@@ -95,6 +104,10 @@ def _cell(value: object) -> str:
     return text
 
 
+_SHORT_LINKS = (
+    "Twitter's links (`https://t.co/...`) are read as the one word `http`: the tokenizer in this "
+    "folder does so by itself."
+)
 _PLAIN = [
     "```python",
     "import torch",

@@ -16,6 +16,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "head": ("linear", "mlp"),
     "mlp_activation": ("gelu", "relu", "tanh"),
     "pooling": ("cls", "mean"),
+    "links": ("short", "whole"),
     "trained_layers": ("all", "no_embeddings", "last_k", "head"),
     "class_weights": ("none", "root", "balanced"),
     "precision": ("auto", "fp32", "bf16"),
@@ -71,6 +72,7 @@ class TrainConfig:
     learning_rate: float = 2.8e-4  # peak; small encoders take more than bert-base's 2e-5
     batch_size: int = 64  # tweets a step, before gradient accumulation
     max_length: int = 96  # tokens kept of a text, [CLS] and [SEP] among them
+    links: str = "short"  # whole: Twitter's links as they are, a third of a short tweet's tokens
     warmup: float = 0.1  # share of the steps in which the learning rate rises
     decay: str = "linear"  # of the learning rate, to 0; cosine, or none: it stays at its peak
     weight_decay: float = 0.01  # AdamW's, on matrices only
@@ -156,6 +158,7 @@ def notebook_preset(**changes: Any) -> TrainConfig:
         "weight_decay": 0.0,
         "optimizer": "sgd",
         "pooling": "cls",
+        "links": "whole",
         "dropout": None,
         "trained_layers": "all",
         "gradient_clip": 1.0,

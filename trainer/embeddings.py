@@ -37,6 +37,7 @@ class EmbeddingSpace:
     max_length: int
     precision: str
     width: int
+    links: str
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trainer.architectures import width_of
 from trainer.base_model import BaseModel, find_base_model
 from trainer.batching import TextMapper, TokenIds, longest_allowed
+from trainer.config import TrainConfig
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.fused import fused_layers
 from trainer.memory import keep_for_batches
@@ -20,8 +21,12 @@ from trainer.precision import device, limit_threads, uses_bf16
 class Encoder:
     """A base model with its tokenizer. sha256 names its exact bytes; width: of its vectors."""
 
-    def __init__(self, base: BaseModel, model: torch.nn.Module, tokenizer: Any) -> None:
+    def __init__(
+        self, base: BaseModel, model: torch.nn.Module, tokenizer: Any, links: str = "short"
+    ) -> None:
+        """links: how the tokenizer reads Twitter's links (trainer.links)."""
         self.base = base
+        self.links = links
         self.model = model
         self.tokenizer = tokenizer
         rounded = next(model.parameters()).dtype == torch.bfloat16
@@ -29,16 +34,32 @@ class Encoder:
 
     @classmethod
     def load(
-        cls, base_model: str, *, precision: str = "auto", threads: int | None = None
+        cls,
+        base_model: str,
+        *,
+        precision: str = "auto",
+        threads: int | None = None,
+        links: str = "short",
     ) -> "Encoder":
-        """Find, check and load a base model. Raises BaseModelError."""
+        """Find, check and load a base model. links: short or whole. Raises BaseModelError."""
         limit_threads(threads)
         base = find_base_model(base_model)
         model = load_encoder(base.directory, base.config).to(device())
         if uses_bf16(precision):
             round_to_bf16(model)
         keep_for_batches()
-        return cls(base, model, load_tokenizer(base.directory, base.config))
+        tokenizer = load_tokenizer(base.directory, base.config, links=links)
+        return cls(base, model, tokenizer, links)
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> "Encoder":
+        """The encoder that a training's settings ask for. Raises BaseModelError."""
+        return cls.load(
+            config.base_model,
+            precision=config.precision,
+            threads=config.threads,
+            links=config.links,
+        )
 
     @property
     def sha256(self) -> str:

@@ -38,6 +38,7 @@ from transformers import (
 
 from trainer.architectures import architecture_of
 from trainer.errors import BaseModelError
+from trainer.links import shorten_links
 from trainer.model_files import BPE_CODES, one_line
 from trainer.quiet import quiet_transformers
 
@@ -131,8 +132,8 @@ def encoder_config(config: dict[str, Any], *, dropout: float | None = None) -> A
     return FAMILIES[config["model_type"]].config(**values)
 
 
-def load_tokenizer(directory: Path, config: dict[str, Any]) -> Any:
-    """The tokenizer of a checked model directory."""
+def load_tokenizer(directory: Path, config: dict[str, Any], *, links: str = "short") -> Any:
+    """The tokenizer of a checked model directory. links: short or whole (trainer.links)."""
     with quiet_transformers():
         try:
             if (directory / BPE_CODES).exists():
@@ -142,6 +143,8 @@ def load_tokenizer(directory: Path, config: dict[str, Any]) -> Any:
             )
             if architecture_of(config).type_rows is None:
                 tokenizer.model_input_names = ["input_ids", "attention_mask"]
+            if links == "short":
+                shorten_links(tokenizer)
             return tokenizer
         except Exception as error:  # the Rust tokenizer raises bare Exception
             raise BaseModelError(

@@ -102,7 +102,7 @@ def fine_tune(
     limit_threads(config.threads)
     training, validation = of_split(examples, "train"), of_split(examples, "validation")
     base = find_base_model(config.base_model)
-    tokenizer = load_tokenizer(base.directory, base.config)
+    tokenizer = load_tokenizer(base.directory, base.config, links=config.links)
     limit = longest_allowed(base.config, config.max_length)
     network = _new_network(base, config, len(label_map), start)
     if uses_bf16(config.precision):
@@ -152,16 +152,22 @@ def training_set(
     tokenizer: Any,
     max_length: int,
 ) -> TrainingSet:
-    """Tokenise; tweets of the same text and label become one row that weighs as much as they.
+    """Tokenise; tweets of the same tokens and label become one row that weighs as much as they.
 
-    Retweets make some 10% of a corpus repeat word for word, and gold labels spread to all copies.
+    Retweets make some 10% of a corpus repeat token for token, and gold labels spread to all copies.
     """
-    place: dict[tuple[str, str], int] = {}
-    rows = np.array([place.setdefault((e.text, e.label), len(place)) for e in examples])
+    ids = tokenise(tokenizer, [example.text for example in examples], max_length)
+    place: dict[tuple[tuple[int, ...], str], int] = {}
+    rows = np.array(
+        [
+            place.setdefault((tuple(tokens), example.label), len(place))
+            for tokens, example in zip(ids, examples, strict=True)
+        ]
+    )
     each = loss_weights(examples, label_map, config).numpy()
     weights = torch.from_numpy(np.bincount(rows, weights=each).astype(np.float32))
     return TrainingSet(
-        ids=tokenise(tokenizer, [text for text, _ in place], max_length),
+        ids=[list(tokens) for tokens, _ in place],
         targets=torch.tensor([list(label_map).index(label) for _, label in place]),
         weights=weights / weights.mean().clamp(min=1e-12),
         counts=np.bincount(rows),

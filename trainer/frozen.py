@@ -62,7 +62,7 @@ def train_probe(
     callbacks: Callbacks,
 ) -> Frozen:
     """Embed the tweets (what the cache holds already costs nothing) and fit a head on them."""
-    encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
+    encoder = Encoder.of(config)
     started = time.monotonic()
 
     def labelled(split: str) -> Labelled:
@@ -170,7 +170,7 @@ def train_zero_shot(
 
     Without texts, those of the training split are taken; their labels are not looked at.
     """
-    encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
+    encoder = Encoder.of(config)
     started = time.monotonic()
     seen = texts or [example.text for example in of_split(examples, "train")]
 

@@ -12,6 +12,7 @@ _HELP = {
     "learning_rate": "peak learning rate",
     "batch_size": "tweets a step",
     "max_length": "tokens kept of a text",
+    "links": "short: t.co and its random letters are one word to the model",
     "seed": "seed of everything random",
     "labels_used": "gold_and_single: train also on answers that are not gold yet",
     "start_from": "current: go on from the version in use",

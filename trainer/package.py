@@ -1,6 +1,7 @@
 """A model version as a plain folder for people who have transformers and not this program."""
 
 import importlib.util
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +22,7 @@ from trainer.frozen import PLAIN_HEAD
 from trainer.heads import load_head, save_head
 from trainer.model_files import BPE_CODES
 from trainer.ngrams import NGRAMS_FILE
-from trainer.predict import Classifier, facts_to_json, load_classifier
+from trainer.predict import Classifier, ClassifierFacts, facts_to_json, load_classifier
 from trainer.quiet import quiet_transformers
 
 __all__ = ["CardFacts", "PackageReport", "package"]
@@ -88,6 +89,7 @@ def package(
             label_map=classifier.label_map,
             ways=(plain, whole),
             max_length=classifier.facts.max_length,
+            links=classifier.facts.links,
         )
         (folder / "README.md").write_text(text, encoding="utf-8")
 
@@ -122,7 +124,7 @@ def _write_plain(classifier: Classifier, model: Path, folder: Path, card: CardFa
         facts={"label_values": classifier.label_map, "kind": classifier.kind},
     )
     written.save_pretrained(folder)
-    _save_tokenizer(tokenizer, folder, classifier.facts.max_length)
+    _save_tokenizer(tokenizer, folder, classifier.facts)
 
 
 def _write_whole(classifier: Classifier, model: Path, folder: Path, *, plain: bool) -> None:
@@ -131,7 +133,7 @@ def _write_whole(classifier: Classifier, model: Path, folder: Path, *, plain: bo
     if not plain:
         encoder, tokenizer = classifier.parts()
         encoder.save_pretrained(folder)
-        _save_tokenizer(tokenizer, folder, facts.max_length)
+        _save_tokenizer(tokenizer, folder, facts)
     elif facts.reading != "pooler" and adds_layer(classifier.parts()[0]):
         facts = replace(facts, reading="first")  # the added layer pools and normalises
     save_head(classifier.head, folder / "head.safetensors")
@@ -141,9 +143,15 @@ def _write_whole(classifier: Classifier, model: Path, folder: Path, *, plain: bo
     shutil.copyfile(packaged_loader.__file__, folder / "load.py")
 
 
-def _save_tokenizer(tokenizer: Any, folder: Path, max_length: int) -> None:
-    tokenizer.model_max_length = max_length  # so that truncation=True alone cuts where we do
+def _save_tokenizer(tokenizer: Any, folder: Path, facts: ClassifierFacts) -> None:
+    tokenizer.model_max_length = facts.max_length  # so that truncation=True alone cuts where we do
     tokenizer.save_pretrained(folder)
+    if facts.links == "short" and tokenizer.is_fast:
+        # Classes such as BertTokenizer build their rules anew; this one reads them from its file.
+        path = folder / "tokenizer_config.json"
+        told = json.loads(path.read_text(encoding="utf-8"))
+        own = {"model_input_names": tokenizer.model_input_names}
+        write_json(path, told | own | {"tokenizer_class": "PreTrainedTokenizerFast"})
     merges = Path(getattr(tokenizer, "merges_file", None) or "")
     if merges.name == BPE_CODES:  # transformers writes BERTweet's merges so that half are lost
         shutil.copyfile(merges, folder / BPE_CODES)

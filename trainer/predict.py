@@ -58,6 +58,11 @@ class ClassifierFacts:
     network_share: float = 1.0
     plain_temperature: float = 1.0
 
+    @property
+    def links(self) -> str:
+        """How Twitter's links are read: short, or whole as before there was a choice."""
+        return str(self.config.get("links", "whole"))
+
 
 class Classifier:
     """A trained classifier of any kind."""
@@ -171,7 +176,9 @@ class Classifier:
     def encoder(self) -> Encoder:
         """The frozen encoder under a probe, loaded when first needed. Raises ArtifactError."""
         if self._encoder is None:
-            found = Encoder.load(self.facts.base_model, precision=self._precision)
+            found = Encoder.load(
+                self.facts.base_model, precision=self._precision, links=self.facts.links
+            )
             if found.sha256 != self.facts.base_sha256:
                 raise ArtifactError(
                     f"the base model {self.facts.base_model!r} is not the one that this model was "
@@ -246,7 +253,7 @@ def load_classifier(
     try:
         config = check_directory(directory, what=f"model {directory.name}")
         encoder = load_encoder(directory, config, complete=True)
-        tokenizer = load_tokenizer(directory, config)
+        tokenizer = load_tokenizer(directory, config, links=facts.links)
     except BaseModelError as error:
         raise ArtifactError(str(error)) from error
     network = TextClassifier(encoder, head, facts.reading)
@@ -289,7 +296,7 @@ def embeddings(
     """`encoder.embed` through the cache on disk, float16-rounded either way."""
     limit = longest_allowed(encoder.base.config, max_length)
     precision = "bf16" if next(encoder.model.parameters()).dtype == torch.bfloat16 else "fp32"
-    space = EmbeddingSpace(encoder.sha256, pooling, limit, precision, encoder.width)
+    space = EmbeddingSpace(encoder.sha256, pooling, limit, precision, encoder.width, encoder.links)
     vectors = embed_cached(
         texts,
         lambda chunk: encoder.embed(

@@ -36,7 +36,7 @@ def study_leakage(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Leakage:
     """Compare splits by duplicate group with random ones on all labelled tweets."""
-    encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
+    encoder = Encoder.of(config)
     data = labelled_vectors(encoder, examples, label_map, config, cache=cache, callbacks=callbacks)
     return measure_leakage(
         data, label_map, config, seeds=seeds, callbacks=callbacks, on_progress=on_progress
@@ -58,7 +58,7 @@ def study_curve(
     Validation, not test: the curve is there to decide what to label next.
     Raises DataError when the validation split holds no label.
     """
-    encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
+    encoder = Encoder.of(config)
     data = labelled_vectors(encoder, examples, label_map, config, cache=cache, callbacks=callbacks)
     splits = np.asarray([example.split for example in examples])
     train, judged = data.rows(splits == "train"), data.rows(splits == "validation")

@@ -51,7 +51,7 @@ def teach(
     chosen = list(dict.fromkeys(texts))[: config.unlabelled_texts]
     if not chosen or len(training) >= ENOUGH * len(label_map):
         return None
-    encoder = Encoder.load(config.base_model, precision=config.precision, threads=config.threads)
+    encoder = Encoder.of(config)
     read = replace(config, kind="probe", pooling="mean")
     known = labelled_vectors(encoder, training, label_map, read, cache=cache)
     teacher = fit_joint_probe(known, len(label_map), config)

@@ -126,13 +126,25 @@ def test_rows_come_in_the_order_of_the_texts_and_identical_texts_once(tokenizer)
         mapper(texts, lengths, should_stop=lambda: True)
 
 
+def test_texts_of_the_same_tokens_are_computed_once_and_all_counted():
+    seen, told = [], []
+
+    def first(rows):
+        seen.extend(rows)
+        return torch.tensor([[float(row[0])] for row in rows])
+
+    found = run_over([[7, 1], [5], [7, 1], [5], [9]], first, width=1, after_batch=told.append)
+    assert found[:, 0].tolist() == [7, 5, 7, 5, 9]
+    assert sorted(seen) == [[5], [7, 1], [9]]
+    assert told[-1] == 5
+
+
 def test_a_long_prediction_gives_memory_back_now_and_then(monkeypatch):
     told = []
     monkeypatch.setattr("trainer.batching.TIDY_EVERY", 2)
     monkeypatch.setattr("trainer.batching.give_back", lambda: told.append(len(done)))
     done = []
-    run_over(
-        [[1] * 1024] * 10, lambda rows: torch.zeros(len(rows), 1), width=1, after_batch=done.append
-    )
+    texts = [[number] * 1024 for number in range(10)]
+    run_over(texts, lambda rows: torch.zeros(len(rows), 1), width=1, after_batch=done.append)
     assert done == [2, 4, 6, 8, 10]
     assert told == [1, 3]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from trainer.embeddings import CHUNK, EmbeddingSpace, EmbeddingStore, embed_cached, text_keys
 from trainer.errors import ArtifactError, Cancelled
 
-SPACE = EmbeddingSpace(base_model="f00d", pooling="mean", max_length=96, precision="fp32", width=4)
+SPACE = EmbeddingSpace(
+    base_model="f00d", pooling="mean", max_length=96, precision="fp32", width=4, links="short"
+)
 
 
 class Encoder:
@@ -103,7 +105,7 @@ def test_a_stop_keeps_the_finished_chunks(tmp_path):
 
 
 def test_another_pooling_is_another_space():
-    other = EmbeddingSpace("f00d", "cls", 96, "fp32", 4)
+    other = EmbeddingSpace("f00d", "cls", 96, "fp32", 4, "short")
     assert other.name != SPACE.name
 
 

@@ -23,7 +23,13 @@ from trainer.package import CardFacts, package
 from trainer.predict import load_classifier
 from trainer.train import train
 
-TEXTS = ["climate is a hoax", "scientists report", "now! act", "a " * 200, "weather today @you"]
+TEXTS = [
+    "climate is a hoax",
+    "scientists report https://t.co/aB3x9Yz01Q",
+    "now! act",
+    "a " * 200,
+    "weather today @you",
+]
 CARD = CardFacts("p", 1, "probe", "tiny", ["Anti", "Neutral", "Pro", "News"])
 
 

@@ -24,7 +24,13 @@ CARD = CardFacts(
     label_names=["Anti", "Neutral", "Pro", "News"],
     created_at=datetime(2026, 1, 2, tzinfo=UTC),
 )
-TEXTS = ["climate is a hoax", "scientists report", "now! act", "a " * 200, "weather 😀 today"]
+TEXTS = [
+    "climate is a hoax",
+    "scientists report https://t.co/aB3x9Yz01Q",
+    "now! act",
+    "a " * 200,
+    "weather 😀 today https://t…",
+]
 
 
 def packaged(examples, labels, config, tmp_path):

@@ -58,6 +58,10 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "trained_layers": ("Trained layers", "What of the encoder learns"),
         "last_k": ("Top layers", "How many, when the trained layers are the top ones"),
         "pooling": ("Pooling", "What the head reads"),
+        "links": (
+            "Twitter's links",
+            "short: t.co and its random letters are one word to the model",
+        ),
         "dropout": ("Dropout of the encoder", "Costs time; empty: as much as the base model says"),
         "head": ("Head", ""),
         "mlp_widths": (
