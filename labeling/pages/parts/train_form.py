@@ -39,6 +39,8 @@ WORDS = {
     "join": "joined to it",
     "adamw": "AdamW",
     "sgd": "SGD",
+    "short": "one word each",
+    "whole": "as they are",
 }
 
 # name -> (words, help). The order is the order on the page.
@@ -60,7 +62,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "pooling": ("Pooling", "What the head reads"),
         "links": (
             "Twitter's links",
-            "short: t.co and its random letters are one word to the model",
+            "t.co and ten random letters say nothing: as one word they cost next to no time",
         ),
         "dropout": ("Dropout of the encoder", "Costs time; empty: as much as the base model says"),
         "head": ("Head", ""),
