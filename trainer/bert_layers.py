@@ -18,6 +18,7 @@ from trainer.architectures import architecture_of, layers_of
 from trainer.batching import Batch
 
 STEP = 2  # tokens; more is more padding, 1 many more sizes
+LEAST_SUM, MOST_SUM = 1e-30, 1e30  # of exponentials, far from where float32 and bfloat16 end
 
 Layer = Callable[[torch.Tensor, "Texts"], torch.Tensor]  # states (tokens, width) to the next
 
@@ -59,14 +60,15 @@ def encoder_states(
 ) -> torch.Tensor:
     """The last layer's states (n, tokens, width).
 
-    layers: quicker ones in place of the encoder's (trainer.fused).
+    layers: quicker ones in place of the encoder's (trainer.fused); of each text's first token
+    alone (n, 1, width) where the last of them computes no other.
     """
     count, length = batch.ids.shape
     states = _embedded(encoder, batch.ids).flatten(0, 1)
     texts = Texts(count, length, None if batch.mask is None else _ruled_out(batch.mask))
     for layer in layers or [partial(_layer, layer) for layer in layers_of(encoder)]:
         states = layer(states, texts)
-    return states.view(count, length, -1)
+    return states.view(count, -1, states.shape[-1])
 
 
 def _embedded(encoder: Any, ids: torch.Tensor) -> torch.Tensor:
@@ -117,6 +119,22 @@ def self_attention(projected: torch.Tensor, texts: Texts, heads: int, scale: flo
     return mixed
 
 
+def first_attention(
+    query: torch.Tensor, others: torch.Tensor, texts: Texts, heads: int, scale: float
+) -> torch.Tensor:
+    """Attention of each text's first token alone, without a gradient; see `self_attention`.
+
+    query (texts, width); others: key and value (tokens, 2 · width). → (texts, width).
+    """
+    key, value = _split_heads(others, texts, 2, heads).flatten(1, 2)
+    scores = _product(query.view(len(key), 1, -1), key.transpose(1, 2), scale)
+    if texts.mask is not None:
+        by_text = scores.view(texts.count, heads, 1, texts.length)
+        by_text.add_(texts.mask.to(scores.dtype))
+    shares, sums = _unscaled_shares(scores)
+    return torch.bmm(shares, value).div_(sums).view(query.shape)
+
+
 class _SelfAttention(torch.autograd.Function):
     """softmax(query keyᵀ · scale) value; its gradient without a graph of small steps.
 
@@ -133,9 +151,12 @@ class _SelfAttention(torch.autograd.Function):
         if texts.mask is not None:
             by_text = scores.view(texts.count, heads, texts.length, texts.length)
             by_text.add_(texts.mask.to(scores.dtype))
-        shares = scores.softmax(-1)
+        shares, sums = _unscaled_shares(scores)
         mixed = projected.new_empty(len(projected), projected.shape[1] // 3)
-        found = torch.bmm(shares, value)
+        if ctx.needs_input_grad[0]:
+            found = torch.bmm(shares.div_(sums), value)
+        else:  # quicker, as there are fewer values to divide
+            found = torch.bmm(shares, value).div_(sums)
         place = _split_heads(mixed, texts, 1, heads)
         place.copy_(found.view(place.shape))
         ctx.save_for_backward(parts, shares)
@@ -158,6 +179,21 @@ class _SelfAttention(torch.autograd.Function):
         for place, gradient in zip(_split_heads(wanted, texts, 3, heads), found, strict=True):
             place.copy_(gradient.view(place.shape))
         return wanted, None, None, None
+
+
+def _unscaled_shares(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What softmax (…, rows, columns) would be but for a division by the sums (…, rows, 1).
+
+    On a processor softmax in bfloat16 takes three times as long where columns are no multiple of
+    32. It is what is left where exponentials overflow or vanish.
+    """
+    shares = scores.exp()
+    ones = shares.new_ones(shares.shape[-1], 1)
+    sums = torch.mm(shares.flatten(0, -2), ones).view(*shares.shape[:-1], 1)
+    least, most = sums.aminmax()
+    if least > LEAST_SUM and most < MOST_SUM:
+        return shares, sums
+    return scores.softmax(-1), torch.ones_like(sums)
 
 
 def _split_heads(rows: torch.Tensor, texts: Texts, parts: int, heads: int) -> torch.Tensor:

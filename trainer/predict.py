@@ -269,7 +269,7 @@ def ready(network: TextClassifier, precision: str) -> TextClassifier:
     """
     network.to(device()).eval().requires_grad_(False)
     if uses_bf16(precision):
-        network.layers = fused_layers(network.encoder)
+        network.layers = fused_layers(network.encoder, first_alone=network.reading != "mean")
         if network.layers is None:
             round_to_bf16(network.encoder)
     keep_for_batches()

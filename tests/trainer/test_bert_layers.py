@@ -12,7 +12,13 @@ from transformers.activations import ACT2FN
 from trainer.architectures import architecture_of, layers_of
 from trainer.base_model import find_base_model
 from trainer.batching import pad
-from trainer.bert_layers import Texts, _SelfAttention, can_compute, encoder_states
+from trainer.bert_layers import (
+    Texts,
+    _SelfAttention,
+    can_compute,
+    encoder_states,
+    self_attention,
+)
 from trainer.families import load_encoder, round_to_bf16
 from trainer.fused import fused_layers
 from trainer.network import TextClassifier, batch_of, build_classifier
@@ -96,6 +102,21 @@ def test_the_gradient_of_attention_is_its_derivative(lengths):
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [1.0, 60.0, 400.0])
+def test_attention_is_softmaxs_for_scores_of_any_size(size, dtype):
+    generator = torch.Generator().manual_seed(0)
+    texts = Texts(2, 6, torch.tensor([0.0, 0, 0, 0, -torch.inf, -torch.inf])[None, None, None])
+    projected = (torch.randn(12, 24, generator=generator) * size**0.5).to(dtype)
+    query, key, value = (part.view(2, 6, 2, 4).transpose(1, 2) for part in projected.split(8, 1))
+    shares = ((query @ key.transpose(2, 3)).float() + texts.mask).softmax(-1)
+    wanted = (shares @ value.float()).transpose(1, 2).reshape(12, 8)
+    near = (1e-5 if dtype == torch.float32 else 0.02) * size**0.5
+    assert torch.allclose(self_attention(projected, texts, 2, 1.0).float(), wanted, atol=near)
+    learning = self_attention(projected.requires_grad_(), texts, 2, 1.0)
+    assert torch.allclose(learning.float(), wanted, atol=near)
+
+
 def test_dropout_is_not_computed_here_but_only_while_it_works(directory_of):
     encoder = encoder_of(directory_of("bert"), dropout=0.1)
     assert can_compute(encoder.eval())
@@ -128,6 +149,21 @@ def test_layers_laid_out_for_prediction_say_what_the_encoder_says(kind, activati
     assert not torch.equal(fused, exact)
     assert (fused - exact).abs().mean() < 2 * (plain - exact).abs().mean()
     assert torch.allclose(fused, exact, atol=0.1)
+
+
+@fuses
+@pytest.mark.parametrize("kind", COMPUTED)
+def test_where_only_first_tokens_are_read_the_last_layer_computes_no_other(kind, directory_of):
+    encoder = encoder_of(directory_of(kind))
+    alike = [row[:4] for row in ROWS if len(row) > 3]
+    with torch.inference_mode():
+        for rows in (ROWS, alike):  # with a mask, and without one
+            batch = batch_of(encoder, rows, encoder.config.pad_token_id)
+            whole = encoder_states(encoder, batch, fused_layers(encoder))
+            first = encoder_states(encoder, batch, fused_layers(encoder, first_alone=True))
+            assert first.shape == (len(rows), 1, encoder.config.hidden_size)
+            assert torch.allclose(first.float(), whole[:, :1].float(), atol=0.05)
+        assert batch.mask is None
 
 
 @fuses
