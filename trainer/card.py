@@ -105,8 +105,8 @@ def _cell(value: object) -> str:
 
 
 _SHORT_LINKS = (
-    "Twitter's links (`https://t.co/...`) are read as the one word `http`: the tokenizer in this "
-    "folder does so by itself."
+    "Twitter's links (`https://t.co/...`) are the one word `http` to the encoder: the tokenizer in "
+    "this folder sees to it."
 )
 _PLAIN = [
     "```python",

@@ -272,7 +272,7 @@ def reproduce_command(arguments: argparse.Namespace) -> Result:
         made = [row for row in list_models(project, session=session) if row.run_id == run.id]
         if run.project_id != project.id or not made:
             raise DataError(f"run {run.id} made no version of {project.name!r}; see `models`")
-        config = as_measured(TrainConfig.from_json(run.config), run.environment)
+        config = as_measured(TrainConfig.from_stored(run.config), run.environment)
         stored = made[0].metrics
         snapshot, digest = settings.data / run.snapshot["path"], run.snapshot["sha256"]
         start = start_from_json(run.snapshot.get("start"), settings.data)

@@ -136,6 +136,11 @@ class TrainConfig:
         return {**asdict(self), "mlp_widths": list(self.mlp_widths)}
 
     @classmethod
+    def from_stored(cls, values: dict[str, Any]) -> "TrainConfig":
+        """`from_json` for settings of a run; what older ones lack is as it was then."""
+        return cls.from_json({"links": "whole", **values})
+
+    @classmethod
     def from_json(cls, values: dict[str, Any]) -> "TrainConfig":
         """The inverse of `to_json`; what is absent takes its default. Raises ConfigError."""
         _refuse_unknown(values, (field.name for field in fields(cls)))

@@ -30,19 +30,25 @@ CHUNK = 1024  # texts embedded between two appends: what a kill may cost
 
 @dataclass(frozen=True)
 class EmbeddingSpace:
-    """What an embedding depends on besides its text. base_model: sha256 of the weights."""
+    """What an embedding depends on besides its text. base_model: sha256 of the weights.
+
+    links: the rule by which links are shortened, empty where they are not.
+    """
 
     base_model: str
     pooling: str
     max_length: int
     precision: str
     width: int
-    links: str
+    links: str = ""
 
     @property
     def name(self) -> str:
         """The store's directory name: one for each distinct space."""
-        told = json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        if not self.links:  # as it was named before there was the choice
+            del values["links"]
+        told = json.dumps(values, sort_keys=True)
         return sha256(told.encode()).hexdigest()[:24]
 
 

@@ -38,7 +38,7 @@ from transformers import (
 
 from trainer.architectures import architecture_of
 from trainer.errors import BaseModelError
-from trainer.links import shorten_links
+from trainer.links import set_links
 from trainer.model_files import BPE_CODES, one_line
 from trainer.quiet import quiet_transformers
 
@@ -143,8 +143,7 @@ def load_tokenizer(directory: Path, config: dict[str, Any], *, links: str = "sho
             )
             if architecture_of(config).type_rows is None:
                 tokenizer.model_input_names = ["input_ids", "attention_mask"]
-            if links == "short":
-                shorten_links(tokenizer)
+            set_links(tokenizer, links)
             return tokenizer
         except Exception as error:  # the Rust tokenizer raises bare Exception
             raise BaseModelError(

@@ -4,6 +4,7 @@ It knows no store and no screen; it reports through callbacks, and it can be kil
 point and resumed from the last complete checkpoint to the same weights.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -23,7 +24,7 @@ from trainer.callbacks import Callbacks, EpochReport, StepReport
 from trainer.checkpoints import Checkpoints, Progress, Weights
 from trainer.compiling import settle_layers
 from trainer.config import TrainConfig
-from trainer.errors import Cancelled
+from trainer.errors import Cancelled, DivergedError
 from trainer.faults import fault_point
 from trainer.master import MasterWeights
 from trainer.memory import give_back
@@ -107,20 +108,26 @@ class Loop:
         self.compiled = False
 
     def run(self) -> Fitted:
-        """Train to the end, an early stop, or a cancel. Raises Cancelled if nothing is worth
-        keeping yet."""
+        """Train to the end, an early stop, a cancel, or until the loss is no number any more.
+
+        Raises Cancelled, or DivergedError, if nothing is worth keeping yet.
+        """
         torch.manual_seed(self.config.seed)
         self._settle_layers(wanted=self._resume())
         first, started = self.progress, time.monotonic()
         self.callbacks.on_start(self.schedule.total_steps)
         losses: list[float] = []
-        cancelled, tweets, stepping = False, 0, 0.0
+        cancelled, diverged, tweets, stepping = False, False, 0, 0.0
         for step, batches in self._steps(first.step):
+            if self._waited_enough():  # also of a training that was killed after it stopped
+                break
             if self.together.any(self.callbacks.should_stop()):
                 cancelled = True
                 break
             began = time.monotonic()
             losses.append(self._step(step, batches))
+            if diverged := self._diverged(step, losses[-1]):
+                break
             stepping += time.monotonic() - began
             tweets += sum(int(self.data.counts[batch].sum()) for batch in batches)
             fault_point("step")
@@ -133,8 +140,11 @@ class Loop:
             if self.schedule.validates_after(step):
                 self._validate(losses)
                 losses = []
-                if 0 < self.config.early_stopping_patience <= self.progress.waited:
-                    break
+        if diverged and self.progress.best_step < 0:
+            raise DivergedError(
+                f"the training diverged at step {step}: its loss is no number any more; lower the "
+                f"learning rate ({self.config.learning_rate:g} now) or clip gradients harder"
+            )
         if self.progress.best_step < 0:
             raise Cancelled("stopped before the first validation; there is no model to keep")
         return Fitted(
@@ -146,6 +156,18 @@ class Loop:
             cancelled=cancelled,
             compiled=self.compiled,
         )
+
+    def _waited_enough(self) -> bool:
+        return 0 < self.config.early_stopping_patience <= self.progress.waited
+
+    def _diverged(self, step: int, loss: float) -> bool:
+        """Whether a step's loss, or before a validation what it made of the weights, is no number.
+
+        What was validated before is kept.
+        """
+        judged = self.schedule.validates_after(step)
+        whole = not judged or all(bool(weight.isfinite().all()) for weight in self.weights)
+        return not (math.isfinite(loss) and whole)
 
     def _steps(self, done: int) -> Iterator[tuple[int, list[NDArray[np.int64]]]]:
         """(step from 1, its batches of positions), going on after `done` steps."""

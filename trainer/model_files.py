@@ -12,7 +12,7 @@ from typing import Any
 
 from trainer.architectures import MODEL_TYPES
 from trainer.errors import BaseModelError
-from trainer.links import LINK
+from trainer.links import RULES
 from trainer.weights import check_weights
 
 WEIGHTS = "model.safetensors"
@@ -31,7 +31,7 @@ LARGEST_JSON = 64 * 2**20  # xlm-roberta's tokenizer.json is 9 MB
 # Compared letter by letter: any other regular expression could be made to run for ever.
 _HARMLESS_PATTERNS = {
     " {2,}",  # xlm-roberta's
-    LINK,
+    *(pattern for pattern, _ in RULES),
     # GPT-2's, which byte-level tokenizers such as ModernBERT's may spell out
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
 }

@@ -89,7 +89,7 @@ def package(
             label_map=classifier.label_map,
             ways=(plain, whole),
             max_length=classifier.facts.max_length,
-            links=classifier.facts.links,
+            links=classifier.facts.links if classifier.parts()[1].is_fast else "whole",
         )
         (folder / "README.md").write_text(text, encoding="utf-8")
 

@@ -21,6 +21,7 @@ from trainer.errors import ArtifactError, BaseModelError
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.fused import fused_layers
 from trainer.heads import HeadShape, load_head
+from trainer.links import rule_of
 from trainer.memory import keep_for_batches
 from trainer.model_files import check_directory
 from trainer.network import TextClassifier, batch_of
@@ -296,7 +297,9 @@ def embeddings(
     """`encoder.embed` through the cache on disk, float16-rounded either way."""
     limit = longest_allowed(encoder.base.config, max_length)
     precision = "bf16" if next(encoder.model.parameters()).dtype == torch.bfloat16 else "fp32"
-    space = EmbeddingSpace(encoder.sha256, pooling, limit, precision, encoder.width, encoder.links)
+    space = EmbeddingSpace(
+        encoder.sha256, pooling, limit, precision, encoder.width, rule_of(encoder.links)
+    )
     vectors = embed_cached(
         texts,
         lambda chunk: encoder.embed(

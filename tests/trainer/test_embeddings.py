@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from trainer.embeddings import CHUNK, EmbeddingSpace, EmbeddingStore, embed_cached, text_keys
 from trainer.errors import ArtifactError, Cancelled
 
-SPACE = EmbeddingSpace(
-    base_model="f00d", pooling="mean", max_length=96, precision="fp32", width=4, links="short"
-)
+SPACE = EmbeddingSpace(base_model="f00d", pooling="mean", max_length=96, precision="fp32", width=4)
 
 
 class Encoder:
@@ -105,7 +103,7 @@ def test_a_stop_keeps_the_finished_chunks(tmp_path):
 
 
 def test_another_pooling_is_another_space():
-    other = EmbeddingSpace("f00d", "cls", 96, "fp32", 4, "short")
+    other = EmbeddingSpace("f00d", "cls", 96, "fp32", 4)
     assert other.name != SPACE.name
 
 

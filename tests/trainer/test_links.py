@@ -12,6 +12,7 @@ from trainer.base_model import BUNDLED_BASE_MODEL, find_base_model
 from trainer.batching import tokenise
 from trainer.config import TrainConfig, notebook_preset
 from trainer.families import load_tokenizer
+from trainer.links import set_links
 from trainer.package import CardFacts, package
 from trainer.predict import facts_from_json, facts_to_json, load_classifier
 from trainer.train import train
@@ -45,6 +46,10 @@ def read():
         ("RT @a: cut https://t.co/aB…", "rt @ a : cut http …"),
         ("cut https://t.c…", "cut http …"),
         ("cut https:…", "cut http …"),
+        ("cut https://t.câ€¦", "cut http a ##€ ##¦"),
+        ("cut https://t.co/aBâ€¦", "cut http a ##€ ##¦"),
+        ("https://t.co/aB3x9Yz01Qheat", "http heat"),
+        ("https://t.co/aB3x9Yz01Qhttps://t.co/bB3x9Yz01Q", "http http"),
         ("https: a word", "https : a word"),
         ("https://t.com/x", "https : / / t . com / x"),
         ("http://a.org/heat", "http : / / a . org / heat"),
@@ -90,6 +95,28 @@ def classifier_facts(quick, examples, labels, tmp_path):
     return train(
         examples, labels, config, work=tmp_path / "w", cache=tmp_path / "c"
     ).classifier.facts
+
+
+def test_settings_of_a_run_of_before_are_read_as_they_were():
+    stored = TrainConfig().to_json()
+    assert TrainConfig.from_stored(stored).links == "short"
+    del stored["links"]
+    assert TrainConfig.from_stored(stored).links == "whole"
+
+
+def test_a_base_model_that_brings_the_rule_along_can_read_whole_links(
+    quick, examples, labels, tmp_path
+):
+    trained = train(examples, labels, quick, work=tmp_path / "w", cache=tmp_path / "c")
+    published = publish(tmp_path / "models", trained.write, {})
+    package(published.directory, tmp_path / "out", card=CARD)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    one, other = "a https://t.co/lie", "a https://t.co/scam"
+    for links in ("short", "whole", "short"):
+        set_links(tokenizer, links)
+        first, second = tokenise(tokenizer, [one, other], 32)
+        assert (first == second) == (links == "short")
+    find_base_model(str(tmp_path / "out"))  # its rules are known to be harmless
 
 
 def test_the_notebooks_recipe_reads_whole_links():

@@ -19,6 +19,7 @@ from trainer.base_model import find_base_model
 from trainer.batching import pad, training_batches
 from trainer.callbacks import NullCallbacks
 from trainer.checkpoints import Checkpoints
+from trainer.errors import DivergedError
 from trainer.families import FAMILIES, load_encoder, load_tokenizer
 from trainer.finetune import training_set
 from trainer.loop import TIDY_EVERY, Loop
@@ -308,3 +309,49 @@ def test_a_stop_keeps_the_best_epoch_of_a_training(quick, examples, labels, tmp_
     )
     assert trained.cancelled
     assert trained.best_epoch == 1
+
+
+@pytest.fixture
+def diverging(monkeypatch):
+    """Return a function that makes trainings break at a step: their loss, or their weights."""
+    learn = Loop._step
+
+    def from_step(place, what):
+        def step(self, number, batches):
+            loss = learn(self, number, batches)
+            if number < place:
+                return loss
+            if what == "weights":
+                next(iter(self.weights)).data.fill_(float("nan"))
+                return loss
+            return float("nan")
+
+        monkeypatch.setattr(Loop, "_step", step)
+
+    return from_step
+
+
+@pytest.mark.parametrize("what", ["loss", "weights"])
+def test_a_training_that_diverges_keeps_what_was_validated_before(
+    what, diverging, quick, examples, labels, tmp_path, recorder
+):
+    config = replace(quick, epochs=1, decay="none", warmup=0.0)
+    watch = recorder()
+    one = train(examples, labels, config, work=tmp_path / "1", cache=tmp_path, callbacks=watch)
+    diverging(watch.epochs[-1].step + 2, what)
+    config = replace(quick, epochs=3, decay="none", warmup=0.0)
+    watch = recorder()
+    kept = train(examples, labels, config, work=tmp_path / "3", cache=tmp_path, callbacks=watch)
+    assert len(watch.epochs) == 1
+    assert np.array_equal(
+        kept.predictions["test"].probabilities, one.predictions["test"].probabilities
+    )
+
+
+@pytest.mark.parametrize("what", ["loss", "weights"])
+def test_a_training_that_diverges_at_once_says_so(
+    what, diverging, quick, examples, labels, tmp_path
+):
+    diverging(2, what)
+    with pytest.raises(DivergedError, match="lower the learning rate"):
+        train(examples, labels, quick, work=tmp_path, cache=tmp_path)

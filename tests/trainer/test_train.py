@@ -153,6 +153,10 @@ def test_early_stopping_ends_a_training_that_gains_nothing(
     assert len(seen.epochs) == 3
     assert trained.best_epoch == 0.5
     assert not trained.cancelled
+    later = recorder()  # as after a kill between the stop and the version
+    again = train(examples, labels, config, work=tmp_path, cache=tmp_path, callbacks=later)
+    assert later.steps == []
+    assert again.best_epoch == 0.5
 
 
 def test_examples_of_weight_zero_teach_nothing(quick, examples, labels, tmp_path):
