@@ -21,6 +21,8 @@ from trainer.side_by_side import side_by_side
 POOL = 50  # batches sorted by length together: like lengths, and still a shuffle
 CHUNK = 8192  # texts tokenised at a time when predicting, so that memory stays flat
 TOKENS = 2048  # tokens in a batch when predicting; each thread has one
+FEWEST_TOKENS = 256  # in a batch of few texts; smaller products would be slower
+BATCHES_A_THREAD = 4  # at least, while batches do not get too small for it
 TOKENS_LEARNT = 3072  # tokens learnt from at a time; what they leave for the way back is 0.3 GB
 TIDY_EVERY = 100  # batches predicted between two looks for memory to give back
 TokenIds = list[int]
@@ -128,9 +130,16 @@ def shares(batch: NDArray[np.int64], lengths: Sequence[int], count: int) -> list
 
 
 def prediction_batches(
-    lengths: Sequence[int], *, tokens: int = TOKENS
+    lengths: Sequence[int], *, tokens: int | None = None
 ) -> Iterator[NDArray[np.int64]]:
-    """Positions from short to long, in batches of at most `tokens` tokens, were they padded."""
+    """Positions from short to long, in batches of at most `tokens` tokens, were they padded.
+
+    Without `tokens` few texts are cut into smaller batches than many: threads get like shares, and
+    short texts are not padded to the longest.
+    """
+    if tokens is None:
+        share = sum(lengths) // (BATCHES_A_THREAD * torch.get_num_threads())
+        tokens = min(max(share, FEWEST_TOKENS), TOKENS)
     return pieces(
         np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable"), lengths, tokens=tokens
     )

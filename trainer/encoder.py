@@ -29,8 +29,7 @@ class Encoder:
         self.links = links
         self.model = model
         self.tokenizer = tokenizer
-        rounded = next(model.parameters()).dtype == torch.bfloat16
-        self._layers = fused_layers(model) if rounded else None
+        self._layers = fused_layers(model, next(model.parameters()).dtype)
 
     @classmethod
     def load(

@@ -68,9 +68,12 @@ class TextClassifier(nn.Module):
     """Encoder and head. The head always works in float32, whatever the encoder works in.
 
     layers: the encoder's, made quicker for prediction; only for weights that stay as they are.
+    exact_layers: likewise in float32, where `layers` are rounded and the encoder is not; empty
+    where its own are as quick.
     """
 
     layers: Sequence[Layer] | None = None
+    exact_layers: Sequence[Layer] | None = None
 
     def __init__(self, encoder: nn.Module, head: nn.Sequential, reading: str) -> None:
         super().__init__()
@@ -79,8 +82,9 @@ class TextClassifier(nn.Module):
         self.reading = reading
 
     def forward(self, batch: Batch, *, exactly: bool = False) -> torch.Tensor:
-        """Logits (n, labels) float32. exactly: by the encoder itself, not its quicker layers."""
-        vectors = read(self.encoder, batch, self.reading, None if exactly else self.layers)
+        """Logits (n, labels) float32. exactly: in the encoder's precision, not in its layers'."""
+        layers = self.exact_layers if exactly else self.layers
+        vectors = read(self.encoder, batch, self.reading, layers)
         logits: torch.Tensor = self.head(vectors.float())
         return logits
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from trainer.artifacts import read_facts, verify
 from trainer.batching import TextMapper, TokenIds, longest_allowed, run_over, tokenise
+from trainer.bert_layers import Layer
 from trainer.calibration import apply_temperature
 from trainer.compiling import settle_layers
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
@@ -33,7 +34,7 @@ Stop = Callable[[], bool] | None
 Array = NDArray[np.float32]
 MANY = 5000  # texts to come from which on it is asked whether to compile
 SAMPLE = 256  # of them, by which it is measured
-CLOSE = 0.01  # of the span of a text's logits; where bfloat16 swaps labels (docs/benchmarks.md)
+CLOSE = 0.005  # of the span of a text's logits; where bfloat16 swaps labels (docs/benchmarks.md)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Classifier:
             texts, on_progress=on_progress, should_stop=should_stop, cache=cache
         )
         found = self._with_ngrams(plain, texts)
-        if self._network is not None and self._network.layers is not None:
+        if self._network is not None and self._network.exact_layers is not None:
             close = close_calls(found)
             few = [texts[row] for row in close]
             found[close] = self._with_ngrams(self._fine_tuned(few, exactly=True), few)
@@ -269,10 +270,16 @@ def ready(network: TextClassifier, precision: str) -> TextClassifier:
     need them.
     """
     network.to(device()).eval().requires_grad_(False)
-    if uses_bf16(precision):
-        network.layers = fused_layers(network.encoder, first_alone=network.reading != "mean")
-        if network.layers is None:
-            round_to_bf16(network.encoder)
+    encoder, rounded = network.encoder, uses_bf16(precision)
+
+    def layers_in(dtype: torch.dtype) -> Sequence[Layer] | None:
+        return fused_layers(encoder, dtype, first_alone=network.reading != "mean")
+
+    network.layers = layers_in(torch.bfloat16 if rounded else torch.float32)
+    if rounded and network.layers is None:
+        round_to_bf16(encoder)
+    elif rounded:
+        network.exact_layers = layers_in(torch.float32) or []
     keep_for_batches()
     return network
 

@@ -98,6 +98,20 @@ def test_prediction_batches_hold_each_text_once_within_their_size(lengths):
     assert all(len(b) == 1 or max(lengths[i] for i in b) * len(b) <= 100 for b in batches)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_few_texts_are_cut_into_smaller_batches_so_that_threads_share_them(threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+
+    def tokens_of(texts):
+        return [30 * len(batch) for batch in prediction_batches([30] * texts)]
+
+    assert max(tokens_of(3000 * threads)) == 2040  # as many as fit
+    few = tokens_of(100 * threads)
+    assert 4 * threads <= len(few) <= 6 * threads
+    assert min(few[:-1]) >= 600
+    assert tokens_of(16) == [240, 240]  # but not smaller than that
+
+
 def test_a_mask_is_made_only_where_there_is_padding():
     assert pad([[1, 2], [3, 4]], 0).mask is None
     batch = pad([[1, 2, 3], [4]], 9)
@@ -144,7 +158,7 @@ def test_a_long_prediction_gives_memory_back_now_and_then(monkeypatch):
     monkeypatch.setattr("trainer.batching.TIDY_EVERY", 2)
     monkeypatch.setattr("trainer.batching.give_back", lambda: told.append(len(done)))
     done = []
-    texts = [[number] * 1024 for number in range(10)]
+    texts = [[number] * 256 for number in range(5)]
     run_over(texts, lambda rows: torch.zeros(len(rows), 1), width=1, after_batch=done.append)
-    assert done == [2, 4, 6, 8, 10]
+    assert done == [1, 2, 3, 4, 5]
     assert told == [1, 3]

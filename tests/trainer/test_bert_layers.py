@@ -129,6 +129,33 @@ fuses = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def with_onednn(monkeypatch):
+    """A machine whose float32 products gain from oneDNN, whatever this one does."""
+    monkeypatch.setattr("trainer.fused.gains_from_onednn", lambda: True)
+
+
+@fuses
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize("kind", COMPUTED)
+def test_layers_in_float32_say_what_the_encoder_says_and_hold_no_second_copy_of_its_matrices(
+    kind, activation, directory_of, with_onednn
+):
+    encoder = encoder_of(directory_of(kind))
+    for layer in layers_of(encoder):
+        layer.intermediate.intermediate_act_fn = ACT2FN[activation]
+    encoder.config.hidden_act = activation
+    layers = fused_layers(encoder, torch.float32)
+    with torch.inference_mode():
+        batch = batch_of(encoder, ROWS, encoder.config.pad_token_id)
+        real = batch.mask.bool()
+        exact = encoder_states(encoder, batch)[real]
+        fused = encoder_states(encoder, batch, layers)[real]
+    assert torch.allclose(fused, exact, atol=1e-5)
+    theirs = layers_of(encoder)[0].intermediate.dense.weight
+    assert layers[0]._widen._weight.data_ptr() == theirs.data_ptr()
+
+
 @fuses
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
 @pytest.mark.parametrize("kind", COMPUTED)
@@ -143,7 +170,7 @@ def test_layers_laid_out_for_prediction_say_what_the_encoder_says(kind, activati
         exact = encoder_states(encoder, batch)[real]
         round_to_bf16(encoder)
         plain = encoder_states(encoder, batch)[real].float()
-        layers = fused_layers(encoder)
+        layers = fused_layers(encoder, torch.bfloat16)
         assert len(layers) == len(layers_of(encoder))
         fused = encoder_states(encoder, batch, layers)[real].float()
     assert not torch.equal(fused, exact)
@@ -152,30 +179,49 @@ def test_layers_laid_out_for_prediction_say_what_the_encoder_says(kind, activati
 
 
 @fuses
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.bfloat16, 0.05), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("kind", COMPUTED)
-def test_where_only_first_tokens_are_read_the_last_layer_computes_no_other(kind, directory_of):
+def test_where_only_first_tokens_are_read_the_last_layer_computes_no_other(
+    kind, dtype, atol, directory_of, with_onednn
+):
     encoder = encoder_of(directory_of(kind))
     alike = [row[:4] for row in ROWS if len(row) > 3]
     with torch.inference_mode():
         for rows in (ROWS, alike):  # with a mask, and without one
             batch = batch_of(encoder, rows, encoder.config.pad_token_id)
-            whole = encoder_states(encoder, batch, fused_layers(encoder))
-            first = encoder_states(encoder, batch, fused_layers(encoder, first_alone=True))
+            whole = encoder_states(encoder, batch, fused_layers(encoder, dtype))
+            layers = fused_layers(encoder, dtype, first_alone=True)
+            first = encoder_states(encoder, batch, layers)
             assert first.shape == (len(rows), 1, encoder.config.hidden_size)
-            assert torch.allclose(first.float(), whole[:, :1].float(), atol=0.05)
+            assert torch.allclose(first.float(), whole[:, :1].float(), atol=atol)
         assert batch.mask is None
 
 
 @fuses
-def test_layers_are_laid_out_for_prediction_and_weights_stay_exact(directory_of):
-    assert fused_layers(encoder_of(directory_of("distilbert"))) is None
+def test_layers_are_laid_out_for_prediction_and_weights_stay_exact(directory_of, with_onednn):
+    assert fused_layers(encoder_of(directory_of("distilbert")), torch.bfloat16) is None
     encoder = encoder_of(directory_of("bert"))
     head = nn.Sequential(nn.Linear(encoder.config.hidden_size, 2))
     network = TextClassifier(encoder, head, "cls")
     assert network.layers is None  # a training's weights change
-    assert ready(network, "fp32").layers is None
-    assert ready(network, "bf16").layers
+    in_float32 = ready(network, "fp32")
+    assert in_float32.layers
+    assert in_float32.exact_layers is None  # nothing is rounded
+    in_bfloat16 = ready(network, "bf16")
+    assert in_bfloat16.layers
+    assert in_bfloat16.exact_layers
     assert next(encoder.parameters()).dtype == torch.float32
+
+
+@fuses
+def test_without_a_gain_from_onednn_float32_stays_with_the_encoder(directory_of, monkeypatch):
+    monkeypatch.setattr("trainer.fused.gains_from_onednn", lambda: False)
+    encoder = encoder_of(directory_of("bert"))
+    network = TextClassifier(
+        encoder, nn.Sequential(nn.Linear(encoder.config.hidden_size, 2)), "cls"
+    )
+    assert ready(network, "fp32").layers is None
+    assert ready(network, "bf16").exact_layers == []  # close calls are computed by the encoder
 
 
 def test_what_it_does_not_compute_is_left_to_transformers(directory_of):

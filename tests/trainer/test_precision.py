@@ -1,4 +1,4 @@
-"""bfloat16 only where it has instructions and is measured to be faster."""
+"""bfloat16, and oneDNN in float32, only where they are measured to be faster."""
 
 import itertools
 
@@ -13,9 +13,12 @@ SECONDS = {"slower": 0.003, "faster": 0.001}
 @pytest.fixture
 def without_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    precision.gains_from_bf16.cache_clear()
+    measured = (precision.gains_from_bf16, precision.gains_from_onednn)
+    for answer in measured:
+        answer.cache_clear()
     yield monkeypatch
-    precision.gains_from_bf16.cache_clear()
+    for answer in measured:
+        answer.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,24 @@ def test_a_busy_machine_does_not_decide(without_gpu):
     assert precision.rate_of_bf16() == pytest.approx(2.5)
 
 
+@pytest.mark.parametrize(("of_onednn", "gains"), [("faster", True), ("slower", False)])
+def test_onednn_multiplies_in_float32_where_it_is_faster(without_gpu, of_onednn, gains):
+    def seconds(dtype, onednn=False):
+        assert dtype == torch.float32
+        return SECONDS[of_onednn] if onednn else 0.002
+
+    without_gpu.setattr(torch._C, "_has_mkldnn", True)
+    without_gpu.setattr(precision, "product_seconds", seconds)
+    assert precision.gains_from_onednn() is gains
+
+
+def test_onednn_is_not_asked_where_torch_lacks_it(without_gpu):
+    without_gpu.setattr(torch._C, "_has_mkldnn", False)
+    without_gpu.setattr(precision, "product_seconds", None)
+    assert not precision.gains_from_onednn()
+
+
 def test_a_product_of_either_precision_is_measured():
     assert 0 < precision.product_seconds(torch.float32) < 60
+    assert 0 < precision.product_seconds(torch.float32, onednn=torch._C._has_mkldnn) < 60
     assert 0 < precision.product_seconds(torch.bfloat16) < 60
