@@ -43,10 +43,16 @@ class Batch:
 
 def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[TokenIds]:
     """Token ids of each text, at most `max_length`, the closing [SEP] kept."""
-    if not texts:
+    clean = [without_lone_surrogates(text) for text in texts]
+    if not clean:
         return []
+    if tokenizer.is_fast:  # asked itself, it neither tracks places in the text nor makes masks
+        backend = tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.enable_truncation(max_length)
+        return [encoding.ids for encoding in backend.encode_batch_fast(clean)]
     encoded = tokenizer(
-        [without_lone_surrogates(text) for text in texts],
+        clean,
         truncation=True,
         max_length=max_length,
         padding=False,

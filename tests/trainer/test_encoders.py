@@ -132,6 +132,18 @@ def test_rounding_to_bf16_keeps_modernberts_angles(tiny):
         assert torch.equal(values, before[name]), name
 
 
+@pytest.mark.parametrize("kind", SAVERS)
+def test_tokens_are_those_that_transformers_makes(kind, tiny):
+    base = find_base_model(str(tiny(kind)))
+    tokenizer = load_tokenizer(base.directory, base.config)
+    texts = ["it is a hoax", "[SEP] the <s>", "", "act now " * 40, "RT @ada: the…", "é 😀 \x00"]
+    for limit in (16, 60):
+        wanted = tokenizer(texts, truncation=True, max_length=limit)["input_ids"]
+        assert tokenise(tokenizer, texts, limit) == wanted
+    padded = tokenizer(texts[:2], padding="max_length", max_length=20)["input_ids"]
+    assert {len(row) for row in padded} == {20}  # the tokenizer is as it was
+
+
 def test_bertweet_reads_names_and_links_as_words_of_their_own(tiny):
     base = find_base_model(str(tiny("bertweet")))
     tokenizer = load_tokenizer(base.directory, base.config)
