@@ -71,7 +71,7 @@ def sentence(overview: training.TrainingOverview, config: TrainConfig) -> str:
     seconds = overview.seconds_estimate(config)
     if seconds is None:
         return f"{start}."
-    return f"{start}; training takes about {duration(seconds)}."
+    return f"{start}; training takes {duration(seconds)}."
 
 
 def _start(page: context.PageContext, overview: training.TrainingOverview, base_model: str) -> None:

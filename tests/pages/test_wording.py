@@ -2,7 +2,7 @@
 
 import pytest
 
-from labeling.pages.parts.wording import chance
+from labeling.pages.parts.wording import chance, duration
 
 
 @pytest.mark.parametrize(
@@ -11,3 +11,19 @@ from labeling.pages.parts.wording import chance
 )
 def test_a_chance_is_never_said_to_be_nothing(p: float, said: str) -> None:
     assert chance(p) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (3.0, "a few seconds"),
+        (42.0, "about 40 seconds"),
+        (95.0, "about 2 minutes"),
+        (9000.0, "about 2.5 hours"),
+        (None, "an unknown time"),
+    ],
+)
+def test_a_duration_is_said_roughly_and_about_is_said_once(
+    seconds: float | None, said: str
+) -> None:
+    assert duration(seconds) == said

@@ -151,7 +151,7 @@ def progress(job: JobView) -> None:
     if job.total and job.kind in UNITS and not any(sign.isdigit() for sign in message):
         parts.append(f"{job.done:,} of {counted(job.total, UNITS[job.kind])}")
     if job.eta_seconds is not None and not job.cancel_requested:
-        parts.append(f"about {duration(job.eta_seconds)} left")
+        parts.append(f"{duration(job.eta_seconds)} left")
     share = min(1.0, job.done / job.total) if job.total else 0.0
     st.progress(share, text=plain(" · ".join(parts)))
 

@@ -33,16 +33,16 @@ def chance(p: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a rough duration: "a few seconds", "40 seconds", "3 minutes", "2.5 hours"."""
+    """Return a rough duration: "a few seconds", "about 40 seconds", "about 3 minutes"."""
     if seconds is None:
         return "an unknown time"
     if seconds < 10:
         return "a few seconds"
     if seconds < 90:
-        return f"{round(seconds / 5) * 5} seconds"
+        return f"about {round(seconds / 5) * 5} seconds"
     if seconds < 90 * 60:
-        return counted(round(seconds / 60), "minute")
-    return f"{seconds / 3600:.1f} hours"
+        return f"about {counted(round(seconds / 60), 'minute')}"
+    return f"about {seconds / 3600:.1f} hours"
 
 
 def time_zone() -> str | None:
