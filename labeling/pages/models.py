@@ -146,6 +146,7 @@ def _charts(metrics: Metrics, labels: label_set.LabelSet) -> None:
         versions.label_table(metrics, labels),
         hide_index=True,
         height=tables.height(len(metrics.labels)),
+        column_config=tables.columns(numbers=["Gold labels"]),
     )
 
 

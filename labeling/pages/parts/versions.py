@@ -62,7 +62,12 @@ def _beside(version: models.VersionRow, current: models.VersionRow | None, split
         found = version.metrics.get("baselines", {}).get(name)
         if found and found["split"] == split:
             beside[words] = found
-    st.dataframe(scores_table(beside), hide_index=True, height=tables.height(len(beside)))
+    st.dataframe(
+        scores_table(beside),
+        hide_index=True,
+        height=tables.height(len(beside)),
+        column_config=tables.columns(numbers=["Gold labels"]),
+    )
 
 
 def scores_table(beside: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -114,7 +119,12 @@ def comparison(version: models.VersionRow, labels: LabelSet) -> None:
     )
     if compared.get("per_label"):
         table = recalls_table(compared["per_label"], labels, against=against, now=version.number)
-        st.dataframe(table, hide_index=True, height=tables.height(len(table)))
+        st.dataframe(
+            table,
+            hide_index=True,
+            height=tables.height(len(table)),
+            column_config=tables.columns(numbers=["Gold labels"]),
+        )
     left, right = st.columns(2)
     with left:
         _changes("Fixed", fixed)
