@@ -6,6 +6,7 @@ caches or settings of memory with another. The others' arms have the environment
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -64,13 +65,15 @@ class Arm:
         self.start_clock()
 
     def to_json(self) -> dict[str, Any]:
-        """Seconds, and rates in tweets a second."""
+        """Seconds, rates in tweets a second, and the most memory that its process ever held."""
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "tweets": self.done,
             "wall": round(self.wall, 4),
             "cpu": round(self.cpu, 4),
             "tweets_per_second": round(self.done / self.wall, 1),
             "tweets_per_cpu_second": round(self.done / self.cpu, 1),
+            "peak_memory_mb": round(kilobytes / 1024),
         }
 
 
