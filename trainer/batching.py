@@ -141,13 +141,15 @@ def prediction_batches(
     """Positions from short to long, in batches of at most `tokens` tokens, were they padded.
 
     Without `tokens` few texts are cut into smaller batches than many: threads get like shares, and
-    short texts are not padded to the longest.
+    short texts are not padded to the longest. A GPU's batches stay large.
     """
-    if tokens is None:
-        share = sum(lengths) // (BATCHES_A_THREAD * torch.get_num_threads())
-        tokens = min(max(share, FEWEST_TOKENS), TOKENS)
+    share = sum(lengths) // (BATCHES_A_THREAD * torch.get_num_threads())
+    if torch.cuda.is_available():
+        share = TOKENS
     return pieces(
-        np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable"), lengths, tokens=tokens
+        np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable"),
+        lengths,
+        tokens=tokens or min(max(share, FEWEST_TOKENS), TOKENS),
     )
 
 

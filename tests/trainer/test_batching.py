@@ -101,6 +101,7 @@ def test_prediction_batches_hold_each_text_once_within_their_size(lengths):
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_few_texts_are_cut_into_smaller_batches_so_that_threads_share_them(threads, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
     def tokens_of(texts):
         return [30 * len(batch) for batch in prediction_batches([30] * texts)]
@@ -110,6 +111,8 @@ def test_few_texts_are_cut_into_smaller_batches_so_that_threads_share_them(threa
     assert 4 * threads <= len(few) <= 6 * threads
     assert min(few[:-1]) >= 600
     assert tokens_of(16) == [240, 240]  # but not smaller than that
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert tokens_of(16) == [480]
 
 
 def test_a_mask_is_made_only_where_there_is_padding():
