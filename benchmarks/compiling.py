@@ -21,12 +21,12 @@ from torch.nn import functional
 from benchmarks.corpus import read_examples
 from trainer.architectures import ARCHITECTURES
 from trainer.base_model import find_base_model
-from trainer.batching import Batch, prediction_batches, tokenise
+from trainer.batching import TokenIds, pad, prediction_batches, tokenise
 from trainer.bert_layers import can_compute, encoder_states
 from trainer.compiling import compile_layers, has_compiler, seconds_of, use
 from trainer.config import BUNDLED_BASE_MODEL, TrainConfig
 from trainer.families import FAMILIES, load_tokenizer, round_to_bf16
-from trainer.network import batch_of
+from trainer.packing import first_rows, pack
 from trainer.precision import device, gains_from_bf16
 
 WIDTH, DEPTH, HEADS, INNER, LABELS = 384, 6, 12, 1536, 4
@@ -46,13 +46,21 @@ SIZES: dict[str, dict[str, Any]] = {
         "pad_token_id": 0,
     },
 }
-States = Callable[[Any, Batch], torch.Tensor]
+Batches = list[list[TokenIds]]
+States = Callable[[Any, list[TokenIds]], torch.Tensor]  # of each text's first token (n, width)
 
 
-def by_transformers(encoder: Any, batch: Batch) -> torch.Tensor:
+def by_transformers(encoder: Any, rows: list[TokenIds]) -> torch.Tensor:
     """The last layer's states, by the encoder's own code."""
+    batch = pad(rows, 0).to(device())
     states: torch.Tensor = encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-    return states
+    return states[:, 0]
+
+
+def by_bert_layers(encoder: Any, rows: list[TokenIds]) -> torch.Tensor:
+    """The last layer's states, by trainer.bert_layers."""
+    batch = pack(rows)
+    return first_rows(encoder_states(encoder, batch), batch.texts)
 
 
 def new_encoder(kind: str) -> Any:
@@ -66,7 +74,7 @@ def new_encoder(kind: str) -> Any:
     return encoder.to(device())
 
 
-def predicting(encoder: Any, batches: list[Batch], states: States) -> Callable[[], None]:
+def predicting(encoder: Any, batches: Batches, states: States) -> Callable[[], None]:
     """Compute all batches' states."""
 
     def work() -> None:
@@ -78,7 +86,7 @@ def predicting(encoder: Any, batches: list[Batch], states: States) -> Callable[[
     return work
 
 
-def learning(encoder: Any, batches: list[Batch], states: States) -> Callable[[], None]:
+def learning(encoder: Any, batches: Batches, states: States) -> Callable[[], None]:
     """Compute all batches' gradients of a linear head on the first token."""
     if device().type == "cpu":
         encoder.set_attn_implementation("eager")  # as trainer.finetune does
@@ -90,7 +98,7 @@ def learning(encoder: Any, batches: list[Batch], states: States) -> Callable[[],
         encoder.train()
         weights = [weight for weight in encoder.parameters() if weight.requires_grad]
         for batch in batches:
-            logits = functional.linear(states(encoder, batch)[:, 0].float(), head)
+            logits = functional.linear(states(encoder, batch).float(), head)
             wanted = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
             loss = functional.cross_entropy(logits, wanted)
             used[:] = [
@@ -131,12 +139,12 @@ def report(texts: list[str], *, rounds: int) -> dict[str, Any]:
     for kind in SIZES:
         encoder = new_encoder(kind)
         batches = [
-            batch_of(encoder, [ids[place] for place in positions], 0)
+            [ids[place] for place in positions]
             for positions in prediction_batches([len(row) for row in ids])
         ]
         ways = {"transformers": by_transformers, "compiled": by_transformers}
         if can_compute(encoder):
-            ways["trainer.bert_layers"] = encoder_states
+            ways["trainer.bert_layers"] = by_bert_layers
         found[kind] = {
             name: measured(
                 encoder,

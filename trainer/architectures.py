@@ -72,6 +72,11 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
     return ARCHITECTURES[config["model_type"]]
 
 
+def kind_of(encoder: Any) -> Architecture:
+    """The facts about a loaded encoder."""
+    return ARCHITECTURES[encoder.config.model_type]
+
+
 def width_of(config: Mapping[str, Any]) -> int:
     """Coordinates of a token's state."""
     return int(config[architecture_of(config).width])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trainer.architectures import architecture_of
 from trainer.errors import Cancelled
 from trainer.memory import give_back
-from trainer.side_by_side import side_by_side
+from trainer.side_by_side import ROUNDS, side_by_side
 
 POOL = 50  # batches sorted by length together: like lengths, and still a shuffle
 CHUNK = 8192  # texts tokenised at a time when predicting, so that memory stays flat
@@ -26,6 +26,7 @@ BATCHES_A_THREAD = 4  # at least, while batches do not get too small for it
 TOKENS_LEARNT = 3072  # tokens learnt from at a time; what they leave for the way back is 0.3 GB
 TIDY_EVERY = 100  # batches predicted between two looks for memory to give back
 TokenIds = list[int]
+Compute = Callable[[list[TokenIds]], torch.Tensor]  # a batch of texts to a row each
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ def longest_allowed(config: dict[str, Any], max_length: int) -> int:
     )
 
 
-def pad(rows: Sequence[TokenIds], pad_id: int, *, step: int = 1) -> Batch:
-    """One batch, padded to its longest row and on to a multiple of `step` tokens."""
+def pad(rows: Sequence[TokenIds], pad_id: int) -> Batch:
+    """One batch, padded to its longest row."""
     lengths = np.array([len(row) for row in rows])
-    width = -(-int(lengths.max()) // step) * step
+    width = int(lengths.max())
     ids = np.full((len(rows), width), pad_id, dtype=np.int64)
     for place, row in enumerate(rows):
         ids[place, : len(row)] = row
@@ -137,25 +138,41 @@ def shares(batch: NDArray[np.int64], lengths: Sequence[int], count: int) -> list
 
 def prediction_batches(
     lengths: Sequence[int], *, tokens: int | None = None
-) -> Iterator[NDArray[np.int64]]:
+) -> list[NDArray[np.int64]]:
     """Positions from short to long, in batches of at most `tokens` tokens, were they padded.
 
-    Without `tokens` few texts are cut into smaller batches than many: threads get like shares, and
-    short texts are not padded to the longest. A GPU's batches stay large.
+    Without `tokens` few texts are cut into smaller batches than many, and threads get shares that
+    are alike. A GPU's batches stay large.
     """
-    share = sum(lengths) // (BATCHES_A_THREAD * torch.get_num_threads())
-    if torch.cuda.is_available():
-        share = TOKENS
-    return pieces(
-        np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable"),
-        lengths,
-        tokens=tokens or min(max(share, FEWEST_TOKENS), TOKENS),
-    )
+    threads = 1 if torch.cuda.is_available() else torch.get_num_threads()
+    order = np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable")
+    if tokens is not None or torch.cuda.is_available():
+        return list(pieces(order, lengths, tokens=tokens or TOKENS))
+    total = sum(lengths)
+    tokens = min(max(total // (BATCHES_A_THREAD * threads), FEWEST_TOKENS), TOKENS)
+    count = -(-total // tokens)
+    if count >= ROUNDS * threads:  # else they are not computed side by side
+        count = -(-count // threads) * threads
+    return _alike(order, lengths, count=count, tokens=2 * tokens)
+
+
+def _alike(
+    order: NDArray[np.int64], lengths: Sequence[int], *, count: int, tokens: int
+) -> list[NDArray[np.int64]]:
+    """`count` batches of as many tokens each, so that threads end at the same time.
+
+    One is cut further if it had more than `tokens` when padded: short texts met a long one.
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)[order]
+    middles = np.cumsum(sizes) - sizes / 2
+    marks = np.arange(1, count) * (sizes.sum() / max(count, 1))
+    parts = np.split(order, np.searchsorted(middles, marks))
+    return [piece for part in parts for piece in pieces(part, lengths, tokens=tokens)]
 
 
 def run_over(
     ids: Sequence[TokenIds],
-    compute: Callable[[list[TokenIds]], torch.Tensor],
+    compute: Compute,
     *,
     width: int,
     after_batch: Callable[[int], None] | None = None,
@@ -168,7 +185,7 @@ def run_over(
     rows = [place.setdefault(tuple(tokens), len(place)) for tokens in ids]
     distinct, counts = list(map(list, place)), np.bincount(rows, minlength=len(place))
     results = np.empty((len(distinct), width), dtype=np.float32)
-    batches = list(prediction_batches([len(tokens) for tokens in distinct]))
+    batches = prediction_batches([len(tokens) for tokens in distinct])
     done = 0
 
     def compute_batch(batch: NDArray[np.int64]) -> torch.Tensor:
@@ -188,7 +205,10 @@ def run_over(
 
 @dataclass(frozen=True)
 class TextMapper:
-    """Runs a model over any number of texts: identical texts once, like lengths together."""
+    """Runs a model over any number of texts: identical texts once, like lengths together.
+
+    computing: given all tokenised texts of a chunk, what computes a batch of them.
+    """
 
     tokenizer: Any
     max_length: int
@@ -197,7 +217,7 @@ class TextMapper:
     def __call__(
         self,
         texts: Sequence[str],
-        compute: Callable[[list[TokenIds]], torch.Tensor],
+        computing: Callable[[list[TokenIds]], Compute],
         *,
         on_progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
@@ -219,9 +239,10 @@ class TextMapper:
                 if should_stop is not None and should_stop():
                     raise Cancelled(f"stopped after {start + done} of {len(distinct)} texts")
 
+            ids = tokenise(self.tokenizer, chunk, self.max_length)
             results[start : start + CHUNK] = run_over(
-                tokenise(self.tokenizer, chunk, self.max_length),
-                compute,
+                ids,
+                computing(ids),
                 width=self.width,
                 after_batch=after_batch,
             )

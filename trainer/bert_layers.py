@@ -1,12 +1,9 @@
-"""BERT's layers as a processor computes them fastest: in few, large steps of recurring sizes.
+"""BERT's layers as a processor computes them fastest: in few, large steps, nothing padded.
 
-Texts of like length are padded to the next multiple of STEP tokens. oneDNN builds a program for
-each size of a matrix and keeps it, 0.3 MB each: sizes that come back spare its time and memory.
 The weights stay where transformers has them, and the states are its own up to rounding.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,26 +11,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from trainer.architectures import architecture_of, layers_of
-from trainer.batching import Batch
+from trainer.architectures import kind_of, layers_of
+from trainer.packing import Packed, Texts, pad_for_attention, unpad
 
-STEP = 2  # tokens; more is more padding, 1 many more sizes
 LEAST_SUM, MOST_SUM = 1e-30, 1e30  # of exponentials, far from where float32 and bfloat16 end
 
-Layer = Callable[[torch.Tensor, "Texts"], torch.Tensor]  # states (tokens, width) to the next
-
-
-@dataclass(frozen=True)
-class Texts:
-    """How many texts lie one after the other, the tokens of each, padding included.
-
-    mask: added to what attention compares, (texts, 1, 1, length): -inf where there is padding;
-    None where there is none.
-    """
-
-    count: int
-    length: int
-    mask: torch.Tensor | None = None
+Layer = Callable[[torch.Tensor, Texts], torch.Tensor]  # states (rows, width) to the next
+FirstLayer = Callable[[Packed], torch.Tensor]  # words to the first layer's states (rows, width)
 
 
 def can_compute(encoder: nn.Module) -> bool:
@@ -41,10 +25,9 @@ def can_compute(encoder: nn.Module) -> bool:
 
     Only on a processor: a GPU has attention of its own.
     """
-    config: Any = encoder.config
     return (
-        architecture_of(config.to_dict()).layers == "encoder.layer"
-        and not getattr(config, "is_decoder", False)
+        kind_of(encoder).layers == "encoder.layer"
+        and not getattr(encoder.config, "is_decoder", False)
         and not drops_out(encoder)
         and next(encoder.parameters()).device.type == "cpu"
     )
@@ -56,34 +39,35 @@ def drops_out(module: nn.Module) -> bool:
 
 
 def encoder_states(
-    encoder: Any, batch: Batch, layers: Sequence[Layer] | None = None
+    encoder: Any,
+    batch: Packed,
+    layers: Sequence[Layer] | None = None,
+    *,
+    first: FirstLayer | None = None,
 ) -> torch.Tensor:
-    """The last layer's states (n, tokens, width).
+    """The last layer's states (rows, width).
 
-    layers: quicker ones in place of the encoder's (trainer.fused); of each text's first token
-    alone (n, 1, width) where the last of them computes no other.
+    layers: quicker ones in place of the encoder's (trainer.fused); (texts, width) where the last of
+    them computes first tokens alone. first: in place of the embeddings and the first of them.
     """
-    count, length = batch.ids.shape
-    states = _embedded(encoder, batch.ids).flatten(0, 1)
-    texts = Texts(count, length, None if batch.mask is None else _ruled_out(batch.mask))
-    for layer in layers or [partial(_layer, layer) for layer in layers_of(encoder)]:
-        states = layer(states, texts)
-    return states.view(count, -1, states.shape[-1])
+    layers = layers or [partial(_layer, layer) for layer in layers_of(encoder)]
+    states = embedded(encoder, batch) if first is None else first(batch)
+    for layer in layers if first is None else layers[1:]:
+        states = layer(states, batch.texts)
+    return states
 
 
-def _embedded(encoder: Any, ids: torch.Tensor) -> torch.Tensor:
-    config = encoder.config.to_dict()
-    reserved = architecture_of(config).reserved
-    last = config["max_position_embeddings"] - 1  # only padding goes beyond
-    places = torch.arange(reserved, reserved + ids.shape[1]).clamp_(max=last)
-    embedded: torch.Tensor = encoder.embeddings(input_ids=ids, position_ids=places[None])
+def embedded(encoder: Any, batch: Packed) -> torch.Tensor:
+    """The words' states (rows, width) before the first layer."""
+    reserved = kind_of(encoder).reserved
+    states: torch.Tensor = encoder.embeddings(
+        input_ids=batch.ids[None],
+        token_type_ids=torch.zeros_like(batch.ids)[None],
+        position_ids=batch.places[None] + reserved,
+    )
     if hasattr(encoder, "embeddings_project"):  # ELECTRA's small ones
-        embedded = encoder.embeddings_project(embedded)
-    return embedded
-
-
-def _ruled_out(mask: torch.Tensor) -> torch.Tensor:
-    return torch.zeros(mask.shape).masked_fill_(mask == 0, -torch.inf)[:, None, None]
+        states = encoder.embeddings_project(states)
+    return states[0]
 
 
 def _layer(layer: Any, states: torch.Tensor, texts: Texts) -> torch.Tensor:
@@ -112,7 +96,7 @@ def _attention(attention: Any, states: torch.Tensor, texts: Texts) -> torch.Tens
 
 
 def self_attention(projected: torch.Tensor, texts: Texts, heads: int, scale: float) -> torch.Tensor:
-    """Attention within each text: query, key and value (tokens, 3 · width) → (tokens, width)."""
+    """Attention within each text: query, key and value (rows, 3 · width) → (rows, width)."""
     mixed: torch.Tensor = _SelfAttention.apply(  # type: ignore[no-untyped-call]
         projected, texts, heads, scale
     )
@@ -120,85 +104,70 @@ def self_attention(projected: torch.Tensor, texts: Texts, heads: int, scale: flo
 
 
 def first_attention(
-    query: torch.Tensor, others: torch.Tensor, texts: Texts, heads: int, scale: float
+    query: torch.Tensor, others: torch.Tensor, texts: Texts, scale: float
 ) -> torch.Tensor:
-    """Attention of each text's first token alone, without a gradient; see `self_attention`.
+    """Means of the states of each text, by how much they resemble its queries.
 
-    query (texts, width); others: key and value (tokens, 2 · width). → (texts, width).
+    query (texts, heads, width); others: a text's states (texts, length, width). → like query.
     """
-    key, value = _split_heads(others, texts, 2, heads).flatten(1, 2)
-    scores = _product(query.view(len(key), 1, -1), key.transpose(1, 2), scale)
-    if texts.mask is not None:
-        by_text = scores.view(texts.count, heads, 1, texts.length)
-        by_text.add_(texts.mask.to(scores.dtype))
-    shares, sums = _unscaled_shares(scores)
-    return torch.bmm(shares, value).div_(sums).view(query.shape)
+    scores = _product(query, others.transpose(1, 2), scale).float().add_(texts.mask[:, 0])
+    return torch.bmm(scores.softmax(-1).to(others.dtype), others)
 
 
 class _SelfAttention(torch.autograd.Function):
     """softmax(query keyᵀ · scale) value; its gradient without a graph of small steps.
 
-    projected (tokens, 3 · width) → (tokens, width).
+    projected (rows, 3 · width) → (rows, width).
     """
 
     @staticmethod
     def forward(
         ctx: Any, projected: torch.Tensor, texts: Texts, heads: int, scale: float
     ) -> torch.Tensor:
-        parts = _split_heads(projected, texts, 3, heads).flatten(1, 2)
-        query, key, value = parts
-        scores = _product(query, key.transpose(1, 2), scale)
-        if texts.mask is not None:
-            by_text = scores.view(texts.count, heads, texts.length, texts.length)
-            by_text.add_(texts.mask.to(scores.dtype))
-        shares, sums = _unscaled_shares(scores)
-        mixed = projected.new_empty(len(projected), projected.shape[1] // 3)
+        width = projected.shape[1] // 3
+        query, key = pad_for_attention(projected[:, : 2 * width], texts, 2, heads)
+        (value,) = pad_for_attention(projected[:, 2 * width :], texts, 1, heads, counted=True)
+        shares, found = _mixed(_product(query, key.transpose(1, 2), scale), value, texts)
+        sums = found[..., -1:]
         if ctx.needs_input_grad[0]:
-            found = torch.bmm(shares.div_(sums), value)
-        else:  # quicker, as there are fewer values to divide
-            found = torch.bmm(shares, value).div_(sums)
-        place = _split_heads(mixed, texts, 1, heads)
-        place.copy_(found.view(place.shape))
-        ctx.save_for_backward(parts, shares)
+            shares.div_(sums)
+        ctx.save_for_backward(query, key, value, shares)
         ctx.facts = (texts, heads, scale)
-        return mixed
+        return unpad(found[..., :-1] / sums, texts, 1, heads)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         texts, heads, scale = ctx.facts
-        (query, key, value), shares = ctx.saved_tensors
-        mixed = _split_heads(grads[0], texts, 1, heads).reshape(len(query), texts.length, -1)
-        of_shares = torch.bmm(mixed, value.transpose(1, 2))
+        query, key, value, shares = ctx.saved_tensors
+        (mixed,) = pad_for_attention(grads[0], texts, 1, heads)
+        of_shares = torch.bmm(mixed, value[..., :-1].transpose(1, 2))
         of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
-        wanted = grads[0].new_empty(len(grads[0]), 3 * grads[0].shape[1])
         found = (
             _product(of_scores, key, scale),
             _product(of_scores.transpose(1, 2), query, scale),
             torch.bmm(shares.transpose(1, 2), mixed),
         )
-        for place, gradient in zip(_split_heads(wanted, texts, 3, heads), found, strict=True):
-            place.copy_(gradient.view(place.shape))
-        return wanted, None, None, None
+        return unpad(torch.stack(found), texts, 3, heads), None, None, None
 
 
-def _unscaled_shares(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What softmax (…, rows, columns) would be but for a division by the sums (…, rows, 1).
+def _mixed(
+    scores: torch.Tensor, value: torch.Tensor, texts: Texts
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What softmax of scores (n, length, length) would be but for a division, and values by it.
 
-    On a processor softmax in bfloat16 takes three times as long where columns are no multiple of
-    32. It is what is left where exponentials overflow or vanish.
+    Both want dividing by what value's last coordinate, 1 for tokens, has come to: there padding is
+    0 as in all of value, so that it needs no mask. On a processor a mask takes as long as the
+    products, and softmax in bfloat16 three times as long where columns are no multiple of 32. It
+    is what is left where exponentials overflow or vanish.
     """
     shares = scores.exp()
-    ones = shares.new_ones(shares.shape[-1], 1)
-    sums = torch.mm(shares.flatten(0, -2), ones).view(*shares.shape[:-1], 1)
-    least, most = sums.aminmax()
+    found = torch.bmm(shares, value)
+    least, most = found[..., -1].aminmax()
     if least > LEAST_SUM and most < MOST_SUM:
-        return shares, sums
-    return scores.softmax(-1), torch.ones_like(sums)
-
-
-def _split_heads(rows: torch.Tensor, texts: Texts, parts: int, heads: int) -> torch.Tensor:
-    """Rows (tokens, parts · width) as a view (parts, texts, heads, length, of a head)."""
-    return rows.view(texts.count, texts.length, parts, heads, -1).permute(2, 0, 3, 1, 4)
+        return shares, found
+    scores.view(texts.count, -1, texts.length, texts.length).add_(texts.mask.to(scores.dtype))
+    shares = scores.softmax(-1)
+    return shares, torch.bmm(shares, value)
 
 
 def _product(left: torch.Tensor, right: torch.Tensor, scale: float) -> torch.Tensor:

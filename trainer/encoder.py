@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from trainer.architectures import width_of
 from trainer.base_model import BaseModel, find_base_model
-from trainer.batching import TextMapper, TokenIds, longest_allowed
+from trainer.batching import Compute, TextMapper, TokenIds, longest_allowed
 from trainer.config import TrainConfig
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.fused import fused_layers
 from trainer.memory import keep_for_batches
 from trainer.network import batch_of, read
 from trainer.precision import device, limit_threads, uses_bf16
+from trainer.words import know_words
 
 
 class Encoder:
@@ -88,9 +89,14 @@ class Encoder:
             self.tokenizer, longest_allowed(self.base.config, max_length), self.width
         )
 
-        @torch.inference_mode()
-        def compute(rows: list[TokenIds]) -> torch.Tensor:
-            batch = batch_of(self.model, rows, self.tokenizer.pad_token_id)
-            return read(self.model, batch, pooling, self._layers)
+        def computing(chunk: list[TokenIds]) -> Compute:
+            first = know_words(self.model, self._layers, chunk)
 
-        return mapper(texts, compute, on_progress=on_progress, should_stop=should_stop)
+            @torch.inference_mode()
+            def compute(rows: list[TokenIds]) -> torch.Tensor:
+                batch = batch_of(self.model, rows, self.tokenizer.pad_token_id)
+                return read(self.model, batch, pooling, self._layers, first=first)
+
+            return compute
+
+        return mapper(texts, computing, on_progress=on_progress, should_stop=should_stop)

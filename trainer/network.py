@@ -8,10 +8,11 @@ from torch import nn
 
 from trainer.architectures import architecture_of, layers_of, width_of
 from trainer.batching import Batch, TokenIds, pad
-from trainer.bert_layers import STEP, Layer, can_compute, encoder_states
+from trainer.bert_layers import FirstLayer, Layer, can_compute, encoder_states
 from trainer.config import TrainConfig
 from trainer.errors import ConfigError
 from trainer.heads import HeadShape, build_head, mean_pooled, normalised
+from trainer.packing import Packed, Texts, first_rows, means, pack
 
 READINGS = ("mean", "cls", "pooler")
 
@@ -29,38 +30,48 @@ def reading_of(config: TrainConfig, base: Mapping[str, Any] | None = None) -> st
     return config.pooling
 
 
-def batch_of(encoder: nn.Module, rows: Sequence[TokenIds], pad_id: int) -> Batch:
+def batch_of(encoder: nn.Module, rows: Sequence[TokenIds], pad_id: int) -> Batch | Packed:
     """Texts' tokens as the encoder computes them, on its device."""
     if can_compute(encoder):
-        return pad(rows, pad_id, step=STEP)
+        return pack([row or [pad_id] for row in rows])
     return pad(rows, pad_id).to(next(encoder.parameters()).device)
 
 
 def read(
-    encoder: nn.Module, batch: Batch, reading: str, layers: Sequence[Layer] | None = None
+    encoder: nn.Module,
+    batch: Batch | Packed,
+    reading: str,
+    layers: Sequence[Layer] | None = None,
+    *,
+    first: FirstLayer | None = None,
 ) -> torch.Tensor:
     """The texts' vectors (n, width): pooler's in the encoder's own precision, else float32.
 
-    layers: the encoder's own, made quicker for prediction (trainer.fused).
+    Of packed texts: layers, the encoder's own made quicker for prediction (trainer.fused); first,
+    the first of them where the words are known (trainer.words).
     """
-    if can_compute(encoder):
-        hidden = encoder_states(encoder, batch, layers)
-        if reading == "pooler":
-            return _pooled(encoder, hidden)
-    else:
-        outputs = encoder(input_ids=batch.ids, attention_mask=batch.mask)
-        hidden = outputs.last_hidden_state
-        if reading == "pooler":
-            pooled: torch.Tensor = outputs.pooler_output
-            return pooled
+    if isinstance(batch, Packed):
+        states = encoder_states(encoder, batch, layers, first=first)
+        return _read_packed(encoder, states, batch.texts, reading)
+    outputs = encoder(input_ids=batch.ids, attention_mask=batch.mask)
+    if reading == "pooler":
+        pooled: torch.Tensor = outputs.pooler_output
+        return pooled
+    hidden = outputs.last_hidden_state
     if reading == "cls":
         return normalised(hidden[:, 0].float())
     mask = torch.ones_like(batch.ids) if batch.mask is None else batch.mask
     return normalised(mean_pooled(hidden.float(), mask))
 
 
-def _pooled(encoder: Any, hidden: torch.Tensor) -> torch.Tensor:
-    pooled: torch.Tensor = encoder.pooler(hidden.to(next(encoder.parameters()).dtype))
+def _read_packed(encoder: Any, states: torch.Tensor, texts: Texts, reading: str) -> torch.Tensor:
+    if reading == "mean":
+        return normalised(means(states.float(), texts))
+    if len(states) != texts.count:  # else the last layer has computed no other
+        states = first_rows(states, texts)
+    if reading == "cls":
+        return normalised(states.float())
+    pooled: torch.Tensor = encoder.pooler(states[:, None].to(next(encoder.parameters()).dtype))
     return pooled
 
 
@@ -81,10 +92,19 @@ class TextClassifier(nn.Module):
         self.head = head
         self.reading = reading
 
-    def forward(self, batch: Batch, *, exactly: bool = False) -> torch.Tensor:
-        """Logits (n, labels) float32. exactly: in the encoder's precision, not in its layers'."""
+    def forward(
+        self,
+        batch: Batch | Packed,
+        *,
+        exactly: bool = False,
+        first: FirstLayer | None = None,
+    ) -> torch.Tensor:
+        """Logits (n, labels) float32.
+
+        exactly: in the encoder's precision, not in its layers'. first: see `read`.
+        """
         layers = self.exact_layers if exactly else self.layers
-        vectors = read(self.encoder, batch, self.reading, layers)
+        vectors = read(self.encoder, batch, self.reading, layers, first=first)
         logits: torch.Tensor = self.head(vectors.float())
         return logits
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.artifacts import read_facts, verify
-from trainer.batching import TextMapper, TokenIds, longest_allowed, run_over, tokenise
+from trainer.batching import Compute, TextMapper, TokenIds, longest_allowed, run_over, tokenise
 from trainer.bert_layers import Layer
 from trainer.calibration import apply_temperature
+from trainer.close_calls import Rows, settle
 from trainer.compiling import settle_layers
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
 from trainer.encoder import Encoder
@@ -28,13 +29,13 @@ from trainer.model_files import check_directory
 from trainer.network import TextClassifier, batch_of
 from trainer.ngrams import NGRAMS_FILE, NgramPart
 from trainer.precision import device, uses_bf16
+from trainer.words import know_words
 
 Progress = Callable[[int, int], None] | None
 Stop = Callable[[], bool] | None
 Array = NDArray[np.float32]
 MANY = 5000  # texts to come from which on it is asked whether to compile
 SAMPLE = 256  # of them, by which it is measured
-CLOSE = 0.005  # of the span of a text's logits; where bfloat16 swaps labels (docs/benchmarks.md)
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,14 @@ class Classifier:
             texts, on_progress=on_progress, should_stop=should_stop, cache=cache
         )
         found = self._with_ngrams(plain, texts)
-        if self._network is not None and self._network.exact_layers is not None:
-            close = close_calls(found)
-            few = [texts[row] for row in close]
-            found[close] = self._with_ngrams(self._fine_tuned(few, exactly=True), few)
-        return found
+        if self._network is None or self._network.exact_layers is None:
+            return found
+
+        def exactly(rows: Rows) -> Array:
+            few = [texts[row] for row in rows]
+            return self._with_ngrams(self._fine_tuned(few, exactly=True), few)
+
+        return settle(found, exactly)
 
     def _with_ngrams(self, plain: Array, texts: Sequence[str]) -> Array:
         if self.ngrams is None:
@@ -206,21 +210,27 @@ class Classifier:
         network = self._network
         assert network is not None  # noqa: S101  (callers check)
 
-        @torch.inference_mode()
-        def compute(rows: list[TokenIds]) -> torch.Tensor:
-            batch = batch_of(network.encoder, rows, self._tokenizer.pad_token_id)
-            logits: torch.Tensor = network(batch, exactly=exactly)
-            return logits
+        def computing(chunk: list[TokenIds]) -> Compute:
+            layers = network.exact_layers if exactly else network.layers
+            first = know_words(network.encoder, layers, chunk)
 
-        self._settle_layers(network, texts, compute)
+            @torch.inference_mode()
+            def compute(rows: list[TokenIds]) -> torch.Tensor:
+                batch = batch_of(network.encoder, rows, self._tokenizer.pad_token_id)
+                logits: torch.Tensor = network(batch, exactly=exactly, first=first)
+                return logits
+
+            return compute
+
+        self._settle_layers(network, texts, computing([]))
         mapper = TextMapper(self._tokenizer, self.facts.max_length, len(self.label_map))
-        return mapper(texts, compute, on_progress=on_progress, should_stop=should_stop)
+        return mapper(texts, computing, on_progress=on_progress, should_stop=should_stop)
 
     def _settle_layers(
         self,
         network: TextClassifier,
         texts: Sequence[str],
-        compute: Callable[[list[TokenIds]], torch.Tensor],
+        compute: Compute,
     ) -> None:
         """Compile the layers where so many texts gain from it; once, for all texts to come."""
         count = max(len(texts), self._expected)
@@ -282,13 +292,6 @@ def ready(network: TextClassifier, precision: str) -> TextClassifier:
         network.exact_layers = layers_in(torch.float32) or []
     keep_for_batches()
     return network
-
-
-def close_calls(logits: Array) -> NDArray[np.int64]:
-    """Rows (m,) whose best two logits lie so near each other that rounding may swap them."""
-    best = np.sort(logits, axis=1)
-    margin, span = best[:, -1] - best[:, -2], best[:, -1] - best[:, 0]
-    return np.flatnonzero(margin < CLOSE * span)
 
 
 def embeddings(

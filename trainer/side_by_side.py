@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+ROUNDS = 2  # batches a thread, at least; with fewer the last would leave others idle
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -19,12 +20,12 @@ def side_by_side(
     batches: Sequence[Given],
     *,
     threads: int | None = None,
-    rounds: int = 2,
+    rounds: int = ROUNDS,
 ) -> Generator[Made]:
     """Results in the batches' order, by as many threads as torch may take.
 
     threads: 1 for one batch after the other, each by all of torch's threads; so it is on a GPU,
-    too, and with fewer than `rounds` batches a thread, where the last would leave others idle.
+    too, and with fewer than `rounds` batches a thread.
     Close the generator (contextlib.closing) where it may not be read to its end: batches under way
     are waited for, others not begun.
     """

@@ -12,16 +12,11 @@ from transformers.activations import ACT2FN
 from trainer.architectures import architecture_of, layers_of
 from trainer.base_model import find_base_model
 from trainer.batching import pad
-from trainer.bert_layers import (
-    Texts,
-    _SelfAttention,
-    can_compute,
-    encoder_states,
-    self_attention,
-)
+from trainer.bert_layers import _SelfAttention, can_compute, encoder_states, self_attention
 from trainer.families import load_encoder, round_to_bf16
 from trainer.fused import fused_layers
 from trainer.network import TextClassifier, batch_of, build_classifier
+from trainer.packing import Texts, first_rows, pack
 from trainer.predict import ready
 
 ROWS = [[2, 9, 3], [2, 7, 3], [2, 5, 8, 11, 6, 3], [2, 3], [2, 12, 3]]
@@ -57,14 +52,11 @@ def gradients(network, batch):
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 @pytest.mark.parametrize("kind", COMPUTED)
-def test_logits_and_gradients_are_those_of_transformers(
-    kind, pooling, directory_of, quick, monkeypatch
-):
+def test_logits_and_gradients_are_those_of_transformers(kind, pooling, directory_of, quick):
     encoder = encoder_of(directory_of(kind))
     assert can_compute(encoder)
     network = build_classifier(encoder, replace(quick, pooling=pooling), 4).train()
     ours, found = gradients(network, batch_of(encoder, ROWS, encoder.config.pad_token_id))
-    monkeypatch.setattr("trainer.network.can_compute", lambda encoder: False)
     theirs, wanted = gradients(network, pad(ROWS, encoder.config.pad_token_id))
     assert torch.allclose(ours, theirs, atol=1e-5)
     moved = {name for name, gradient in wanted.items() if gradient.abs().max() > 0}
@@ -74,31 +66,32 @@ def test_logits_and_gradients_are_those_of_transformers(
         assert torch.allclose(found[name], wanted[name], rtol=1e-3, atol=1e-3), name
 
 
-def test_sizes_come_back(directory_of):
-    encoder = encoder_of(directory_of("bert"))
-    sizes = [tuple(batch_of(encoder, [[2] * length], 0).ids.shape) for length in range(3, 9)]
-    assert sizes == [(1, 4), (1, 4), (1, 6), (1, 6), (1, 8), (1, 8)]
-
-
 @pytest.mark.parametrize("kind", COMPUTED)
-def test_padding_may_go_beyond_the_last_position(kind, directory_of):
+def test_the_longest_text_may_have_all_positions(kind, directory_of):
     encoder = encoder_of(directory_of(kind))
     config = encoder.config.to_dict()
-    row = [2] * (config["max_position_embeddings"] - architecture_of(config).reserved)
-    batch = pad([row], encoder.config.pad_token_id, step=len(row) + 1)
+    row = [2] * (config["max_position_embeddings"] - architecture_of(config).reserved - 1)
+    for odd in (row, [*row, 2]):  # attention pads one of them
+        with torch.inference_mode():
+            ours = encoder_states(encoder, pack([odd]))[: len(odd)]
+            theirs = encoder(input_ids=torch.tensor([odd])).last_hidden_state[0]
+        assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_text_without_tokens_disturbs_no_other(directory_of):
+    encoder = encoder_of(directory_of("bert"))
     with torch.inference_mode():
-        longer = encoder_states(encoder, batch)[:, : len(row)]
-        assert torch.allclose(longer, encoder_states(encoder, pad([row], 0)), atol=1e-5)
+        states = encoder_states(encoder, batch_of(encoder, [[], ROWS[0]], 0))
+        alone = encoder_states(encoder, batch_of(encoder, [ROWS[0]], 0))
+    assert torch.allclose(states[1:4], alone[:3], atol=1e-5)
 
 
-@pytest.mark.parametrize("lengths", [(4, 4), (4, 3)])
+@pytest.mark.parametrize("lengths", [(4, 4), (4, 3), (3, 3), (1, 1, 5, 2)])
 def test_the_gradient_of_attention_is_its_derivative(lengths):
-    mask = torch.zeros(2, 1, 1, 4)
-    for place, length in enumerate(lengths):
-        mask[place, ..., length:] = -torch.inf
-    projected = torch.randn(8, 3 * 4, dtype=torch.float64, requires_grad=True)
+    texts = Texts(lengths)
+    projected = torch.randn(texts.rows, 3 * 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda states: _SelfAttention.apply(states, Texts(2, 4, mask), 2, 0.7), projected
+        lambda states: _SelfAttention.apply(states, texts, 2, 0.7)[: texts.tokens], projected
     )
 
 
@@ -106,15 +99,23 @@ def test_the_gradient_of_attention_is_its_derivative(lengths):
 @pytest.mark.parametrize("size", [1.0, 60.0, 400.0])
 def test_attention_is_softmaxs_for_scores_of_any_size(size, dtype):
     generator = torch.Generator().manual_seed(0)
-    texts = Texts(2, 6, torch.tensor([0.0, 0, 0, 0, -torch.inf, -torch.inf])[None, None, None])
-    projected = (torch.randn(12, 24, generator=generator) * size**0.5).to(dtype)
-    query, key, value = (part.view(2, 6, 2, 4).transpose(1, 2) for part in projected.split(8, 1))
-    shares = ((query @ key.transpose(2, 3)).float() + texts.mask).softmax(-1)
-    wanted = (shares @ value.float()).transpose(1, 2).reshape(12, 8)
+    texts = Texts((6, 4, 4, 5))
+    projected = (torch.randn(texts.rows, 24, generator=generator) * size**0.5).to(dtype)
+    parts = projected[: texts.tokens].float().split(texts.lengths)
+    wanted = torch.cat([attention_of(text) for text in parts])
     near = (1e-5 if dtype == torch.float32 else 0.02) * size**0.5
-    assert torch.allclose(self_attention(projected, texts, 2, 1.0).float(), wanted, atol=near)
+    found = self_attention(projected, texts, 2, 1.0).float()
+    assert torch.allclose(found[: texts.tokens], wanted, atol=near)
+    assert not found[texts.tokens :].any()
     learning = self_attention(projected.requires_grad_(), texts, 2, 1.0)
-    assert torch.allclose(learning.float(), wanted, atol=near)
+    assert torch.allclose(learning[: texts.tokens].float(), wanted, atol=near)
+
+
+def attention_of(text):
+    """Plain attention of one text's query, key and value (tokens, 24), of two heads."""
+    query, key, value = (part.view(-1, 2, 4).transpose(0, 1) for part in text.split(8, 1))
+    shares = (query @ key.transpose(1, 2)).softmax(-1)
+    return (shares @ value).transpose(0, 1).reshape(-1, 8)
 
 
 def test_dropout_is_not_computed_here_but_only_while_it_works(directory_of):
@@ -148,7 +149,7 @@ def test_layers_in_float32_say_what_the_encoder_says_and_hold_no_second_copy_of_
     layers = fused_layers(encoder, torch.float32)
     with torch.inference_mode():
         batch = batch_of(encoder, ROWS, encoder.config.pad_token_id)
-        real = batch.mask.bool()
+        real = slice(batch.texts.tokens)
         exact = encoder_states(encoder, batch)[real]
         fused = encoder_states(encoder, batch, layers)[real]
     assert torch.allclose(fused, exact, atol=1e-5)
@@ -166,7 +167,7 @@ def test_layers_laid_out_for_prediction_say_what_the_encoder_says(kind, activati
     encoder.config.hidden_act = activation
     with torch.inference_mode():
         batch = batch_of(encoder, ROWS, encoder.config.pad_token_id)
-        real = batch.mask.bool()
+        real = slice(batch.texts.tokens)
         exact = encoder_states(encoder, batch)[real]
         round_to_bf16(encoder)
         plain = encoder_states(encoder, batch)[real].float()
@@ -187,14 +188,14 @@ def test_where_only_first_tokens_are_read_the_last_layer_computes_no_other(
     encoder = encoder_of(directory_of(kind))
     alike = [row[:4] for row in ROWS if len(row) > 3]
     with torch.inference_mode():
-        for rows in (ROWS, alike):  # with a mask, and without one
+        for rows in (ROWS, alike):  # with padding in attention, and without
             batch = batch_of(encoder, rows, encoder.config.pad_token_id)
             whole = encoder_states(encoder, batch, fused_layers(encoder, dtype))
             layers = fused_layers(encoder, dtype, first_alone=True)
             first = encoder_states(encoder, batch, layers)
-            assert first.shape == (len(rows), 1, encoder.config.hidden_size)
-            assert torch.allclose(first.float(), whole[:, :1].float(), atol=atol)
-        assert batch.mask is None
+            assert first.shape == (len(rows), encoder.config.hidden_size)
+            wanted = first_rows(whole, batch.texts)
+            assert torch.allclose(first.float(), wanted.float(), atol=atol)
 
 
 @fuses

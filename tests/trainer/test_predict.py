@@ -9,7 +9,6 @@ import torch
 from trainer.errors import Cancelled
 from trainer.heads import class_weights
 from trainer.master import MasterWeights
-from trainer.predict import close_calls
 from trainer.train import train
 
 TEXTS = ["it is a hoax", "act now", "it is a hoax", "scientists report", "the weather", "now"]
@@ -45,11 +44,6 @@ def test_each_text_has_its_row_wherever_it_stands(classifier):
     assert backwards[::-1] == pytest.approx(rows, abs=1e-2)  # bfloat16, in other batches
 
 
-def test_close_calls_are_those_that_rounding_may_swap():
-    logits = np.array([[0, 2, 1.995], [0, 2, 1.95], [5, 5, 5], [1.0, 0, 0.996]], dtype=np.float32)
-    assert close_calls(logits).tolist() == [0, 3]
-
-
 def test_close_calls_are_computed_exactly(classifiers, monkeypatch):
     """With every text a close call, predictions are the float32 network's own."""
     quick, network = classifiers["fine_tuned"], classifiers["fine_tuned"]._network
@@ -61,7 +55,7 @@ def test_close_calls_are_computed_exactly(classifiers, monkeypatch):
         plain.setattr(network, "exact_layers", None)
         exact = quick.logits(TEXTS)
     assert not np.allclose(rounded, exact, atol=1e-5)
-    monkeypatch.setattr("trainer.predict.CLOSE", 2.0)
+    monkeypatch.setattr("trainer.close_calls.NEAR", 2.0)
     assert np.allclose(quick.logits(TEXTS), exact, atol=1e-5)
 
 
