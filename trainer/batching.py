@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from trainer.architectures import architecture_of
 from trainer.errors import Cancelled
 from trainer.memory import give_back
-from trainer.side_by_side import ROUNDS, side_by_side
+from trainer.side_by_side import side_by_side
 
 POOL = 50  # batches sorted by length together: like lengths, and still a shuffle
 CHUNK = 8192  # texts tokenised at a time when predicting, so that memory stays flat
 TOKENS = 2048  # tokens in a batch when predicting; each thread has one
-FEWEST_TOKENS = 256  # in a batch of few texts; smaller products would be slower
-BATCHES_A_THREAD = 4  # at least, while batches do not get too small for it
+FEWEST_TOKENS = 256  # for each thread, or all of them share the products of one batch
 TOKENS_LEARNT = 3072  # tokens learnt from at a time; what they leave for the way back is 0.3 GB
 TIDY_EVERY = 100  # batches predicted between two looks for memory to give back
 TokenIds = list[int]
@@ -141,25 +140,24 @@ def prediction_batches(
 ) -> list[NDArray[np.int64]]:
     """Positions from short to long, in batches of at most `tokens` tokens, were they padded.
 
-    Without `tokens` few texts are cut into smaller batches than many, and threads get shares that
-    are alike. A GPU's batches stay large.
+    Without `tokens` threads get as many batches each, and all batches are alike, so that no thread
+    waits for another at the end. A GPU's are as large as can be.
     """
     threads = 1 if torch.cuda.is_available() else torch.get_num_threads()
     order = np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable")
     if tokens is not None or torch.cuda.is_available():
         return list(pieces(order, lengths, tokens=tokens or TOKENS))
     total = sum(lengths)
-    tokens = min(max(total // (BATCHES_A_THREAD * threads), FEWEST_TOKENS), TOKENS)
-    count = -(-total // tokens)
-    if count >= ROUNDS * threads:  # else they are not computed side by side
+    count = -(-total // TOKENS)
+    if total >= threads * FEWEST_TOKENS:
         count = -(-count // threads) * threads
-    return _alike(order, lengths, count=count, tokens=2 * tokens)
+    return _alike(order, lengths, count=count, tokens=2 * TOKENS)
 
 
 def _alike(
     order: NDArray[np.int64], lengths: Sequence[int], *, count: int, tokens: int
 ) -> list[NDArray[np.int64]]:
-    """`count` batches of as many tokens each, so that threads end at the same time.
+    """`count` batches of as many tokens each.
 
     One is cut further if it had more than `tokens` when padded: short texts met a long one.
     """

@@ -205,7 +205,7 @@ class Loop:
             for share in shares(batch, self.lengths, threads)
         ]
         learn = partial(self._gradients, examples=examples)
-        with closing(side_by_side(learn, work, threads=threads, rounds=1)) as learnt:
+        with closing(side_by_side(learn, work, threads=threads)) as learnt:
             for loss, gradients in learnt:
                 total += loss
                 add(gradients)

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import torch
 
-ROUNDS = 2  # batches a thread, at least; with fewer the last would leave others idle
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -20,18 +19,17 @@ def side_by_side(
     batches: Sequence[Given],
     *,
     threads: int | None = None,
-    rounds: int = ROUNDS,
 ) -> Generator[Made]:
     """Results in the batches' order, by as many threads as torch may take.
 
     threads: 1 for one batch after the other, each by all of torch's threads; so it is on a GPU,
-    too, and with fewer than `rounds` batches a thread.
-    Close the generator (contextlib.closing) where it may not be read to its end: batches under way
-    are waited for, others not begun.
+    too, and with fewer batches than threads. Close the generator
+    (contextlib.closing) where it may not be read to its end: batches under way are waited for,
+    others not begun.
     """
     all_threads = torch.get_num_threads()
     threads = threads or all_threads
-    if torch.cuda.is_available() or threads == 1 or len(batches) < rounds * threads:
+    if torch.cuda.is_available() or threads == 1 or len(batches) < threads:
         yield from map(compute, batches)
         return
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))

@@ -115,20 +115,19 @@ def test_threads_get_each_text_once_and_like_shares(lengths, threads):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
-def test_few_texts_are_cut_into_smaller_batches_so_that_threads_share_them(threads, monkeypatch):
+def test_few_texts_are_shared_by_threads_or_are_one_batch(threads, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
     def tokens_of(texts):
         return [30 * len(batch) for batch in prediction_batches([30] * texts)]
 
-    assert 2000 <= max(tokens_of(3000 * threads)) <= 2078  # as many as fit, and one
-    few = tokens_of(100 * threads)
-    assert len(few) == 4 * threads
-    assert min(few) >= 720
-    assert tokens_of(16) == [240, 240]  # but not smaller than that
+    many = tokens_of(3000 * threads)
+    assert 1950 <= min(many) <= max(many) <= 2078  # as many as fit, and one
+    assert tokens_of(10 * threads) == [300] * threads
+    assert tokens_of(8) == [240]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert tokens_of(16) == [480]
+    assert tokens_of(60) == [1800]
 
 
 def test_short_texts_are_not_padded_to_a_long_one_without_end(monkeypatch):
@@ -185,8 +184,10 @@ def test_a_long_prediction_gives_memory_back_now_and_then(monkeypatch):
     told = []
     monkeypatch.setattr("trainer.batching.TIDY_EVERY", 2)
     monkeypatch.setattr("trainer.batching.give_back", lambda: told.append(len(done)))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     done = []
-    texts = [[number] * 256 for number in range(5)]
+    texts = [[number] * TOKENS for number in range(5)]
     run_over(texts, lambda rows: torch.zeros(len(rows), 1), width=1, after_batch=done.append)
     assert done == [1, 2, 3, 4, 5]
     assert told == [1, 3]
