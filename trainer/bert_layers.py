@@ -133,7 +133,7 @@ class _SelfAttention(torch.autograd.Function):
             shares.div_(sums)
         ctx.save_for_backward(query, key, value, shares)
         ctx.facts = (texts, heads, scale)
-        return unpad(found[..., :-1] / sums, texts, 1, heads)
+        return unpad([found[..., :-1] / sums], texts, heads)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
@@ -142,12 +142,12 @@ class _SelfAttention(torch.autograd.Function):
         (mixed,) = pad_for_attention(grads[0], texts, 1, heads)
         of_shares = torch.bmm(mixed, value[..., :-1].transpose(1, 2))
         of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
-        found = (
+        found = [
             _product(of_scores, key, scale),
             _product(of_scores.transpose(1, 2), query, scale),
             torch.bmm(shares.transpose(1, 2), mixed),
-        )
-        return unpad(torch.stack(found), texts, 3, heads), None, None, None
+        ]
+        return unpad(found, texts, heads), None, None, None
 
 
 def _mixed(

@@ -142,13 +142,14 @@ def pad_for_attention(
     return found.flatten(1, 2)
 
 
-def unpad(found: torch.Tensor, texts: Texts, parts: int, heads: int) -> torch.Tensor:
-    """The inverse of `pad_for_attention`, 0 in rows that belong to no text."""
-    by_text = found.view(parts, texts.count, heads, texts.length, -1)
-    rows = found.new_empty(texts.rows, parts * heads * found.shape[-1])
+def unpad(parts: Sequence[torch.Tensor], texts: Texts, heads: int) -> torch.Tensor:
+    """The inverse of `pad_for_attention`, (rows, parts · width); 0 in rows of no text."""
+    by_text = [part.view(texts.count, heads, texts.length, -1) for part in parts]
+    rows = parts[0].new_empty(texts.rows, len(parts) * heads * parts[0].shape[-1])
     for run in texts.runs:
-        place = _by_head(rows[run.rows], run, parts, heads)
-        place.copy_(by_text[:, run.texts, :, : run.length])
+        places = _by_head(rows[run.rows], run, len(parts), heads)
+        for place, part in zip(places, by_text, strict=True):
+            place.copy_(part[run.texts, :, : run.length])
     rows[texts.tokens :].zero_()
     return rows
 

@@ -33,7 +33,7 @@ def test_the_way_to_attention_and_back_loses_nothing(lengths):
     rows = torch.arange(texts.rows * 12.0).view(-1, 12)
     by_head = pad_for_attention(rows, texts, 3, 2)
     assert by_head.shape == (3, 2 * len(lengths), texts.length, 2)
-    back = unpad(by_head, texts, 3, 2)
+    back = unpad(list(by_head), texts, 2)
     assert torch.equal(back[: texts.tokens], rows[: texts.tokens])
     assert not back[texts.tokens :].any()
     counted = pad_for_attention(rows, texts, 3, 2, counted=True)
