@@ -143,11 +143,10 @@ def prediction_batches(
     Without `tokens` threads get as many batches each, and all batches are alike, so that no thread
     waits for another at the end. A GPU's are as large as can be.
     """
-    threads = 1 if torch.cuda.is_available() else torch.get_num_threads()
     order = np.argsort(np.asarray(lengths, dtype=np.int64), kind="stable")
     if tokens is not None or torch.cuda.is_available():
         return list(pieces(order, lengths, tokens=tokens or TOKENS))
-    total = sum(lengths)
+    threads, total = torch.get_num_threads(), sum(lengths)
     count = -(-total // TOKENS)
     if total >= threads * FEWEST_TOKENS:
         count = -(-count // threads) * threads

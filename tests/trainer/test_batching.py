@@ -108,10 +108,18 @@ def test_threads_get_each_text_once_and_like_shares(lengths, threads):
     assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
     padded = [max(lengths[i] for i in batch) * len(batch) for batch in batches]
     assert max(padded, default=0) <= 2 * TOKENS
-    if sum(lengths) > 2 * threads * TOKENS and max(padded) <= TOKENS:  # none was cut further
-        assert len(batches) % threads == 0
-        sizes = [sum(lengths[i] for i in batch) for batch in batches]
-        assert max(sizes) - min(sizes) <= 2 * max(lengths)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_batches_of_many_texts_are_alike_and_as_many_for_each_thread(threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    lengths = np.random.default_rng(0).normal(38, 9, 2000).clip(15, 64).astype(int).tolist()
+    batches = prediction_batches(lengths)
+    sizes = [sum(lengths[i] for i in batch) for batch in batches]
+    assert len(batches) % threads == 0
+    assert max(sizes) - min(sizes) <= 2 * max(lengths)
+    assert TOKENS - threads * 64 <= max(sizes) <= TOKENS + max(lengths)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
