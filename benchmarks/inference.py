@@ -50,6 +50,7 @@ from trainer.train import train
 
 TRAINED_ON = 3200
 EPOCHS = 2
+TURNS = 4  # that each arm gets; ours predicts all texts in each of its own
 Array = np.ndarray[Any, Any]
 Work = Callable[[Arm], float | None]
 
@@ -141,7 +142,6 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--texts", type=Path, help="a file of tweets to predict")
     parser.add_argument("--agreement", type=int, default=0, help="texts to compare labels on")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--turn", type=int, default=512, help="tweets a turn of the others")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", choices=sorted(ARMS), help=argparse.SUPPRESS)
     parser.add_argument("--models", type=Path, help=argparse.SUPPRESS)
@@ -152,7 +152,7 @@ class Bench:
     """What is predicted, and the folder where the models lie. truth: None without labels."""
 
     def __init__(self, arguments: argparse.Namespace, root: Path) -> None:
-        self.root, self.turn = root, arguments.turn
+        self.root = root
         self.examples, self.labels = read_examples(
             arguments.data,
             text_column=arguments.text_column,
@@ -166,7 +166,7 @@ class Bench:
             self.texts = read_texts(arguments.texts, arguments.text_column, arguments.limit)
             self.truth = None
         self.plain = root / "package"
-        self.rounds = math.ceil(len(self.texts) / self.turn)
+        self.turn = math.ceil(len(self.texts) / TURNS)  # tweets a turn of the others
 
     def train(self) -> None:
         """Train what the arms predict with, and leave it in the folder."""
@@ -191,17 +191,17 @@ class Bench:
         return next((self.root / name).iterdir())
 
     def ours(self, name: str, *, precision: str = "auto", cache: str = "") -> Work:
-        """Our own prediction, as many times as the others need turns.
+        """Our own prediction, once in each turn.
 
         cache: a name of a new cache for each time, "" for none, "warm" for one that is filled.
         """
 
         def work(arm: Arm) -> float | None:
             classifier = load_classifier(self.model(name), precision=precision)
-            places = [self.root / f"{cache}{time}" for time in range(self.rounds)]
-            caches: list[Path | None] = [*places] if cache else [None] * self.rounds
+            places = [self.root / f"{cache}{time}" for time in range(TURNS)]
+            caches: list[Path | None] = [*places] if cache else [None] * TURNS
             if cache == "warm":
-                caches = [self.root / "warm"] * self.rounds
+                caches = [self.root / "warm"] * TURNS
                 classifier.probabilities(self.texts, cache=caches[0])
             return self.judged(in_whole(classifier, self.texts, caches)(arm))
 
@@ -241,7 +241,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     if arguments.only:
         bench = Bench(arguments, arguments.models)
-        serve(Arm(arguments.only, ARMS[arguments.only](bench)), turn=arguments.turn)
+        serve(Arm(arguments.only, ARMS[arguments.only](bench)), turn=bench.turn)
         return
     with tempfile.TemporaryDirectory() as folder:
         report = measure(arguments, Path(folder))

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from sqlalchemy.exc import DBAPIError
@@ -32,8 +33,9 @@ class Parser(argparse.ArgumentParser):
 
 def say(message: str) -> None:
     """Tell the person something on stderr."""
-    sys.stderr.write(message.rstrip() + "\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # nobody listens; what was to be done is done all the same
+        sys.stderr.write(message.rstrip() + "\n")
+        sys.stderr.flush()
 
 
 class ProgressLine:
@@ -111,8 +113,27 @@ def run_command(
             "set RELABEL_DEBUG=1 to see where, and please report it"
         )
         return 1
-    print(json.dumps(result, ensure_ascii=False) if arguments.json else show(result))
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(result, ensure_ascii=not unicode) if arguments.json else show(result)
+    if not _print(text):
+        return 1
     return 0 if result.get("ok", True) else 1
+
+
+def _print(text: str) -> bool:
+    """Print on stdout; tell on stderr, and return False, where nobody takes it or it has no room.
+
+    Letters that stdout's encoding lacks are written as escapes.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        # What is still held back would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say(f"error: the result could not be printed: {error.strerror or error}")
+        return False
+    return True
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -38,6 +38,9 @@ class Finding:
 
 def check(engine: Engine, settings: Settings) -> dict[str, Any]:
     """Look at everything; return {ok, findings}. Changes nothing."""
+    unreadable = _unreadable(engine)
+    if unreadable is not None:
+        return _report([unreadable, _free_space(settings), _file_system(settings)])
     looks: list[Callable[[], Finding]] = [
         lambda: _schema(engine),
         lambda: _free_space(settings),
@@ -54,10 +57,38 @@ def check(engine: Engine, settings: Settings) -> dict[str, Any]:
         findings.append(look())
         if findings[-1].name == "schema" and not findings[-1].ok:
             break  # the rest would ask for tables that are not there
+        if findings[-1].name == "integrity" and not findings[-1].ok:
+            break  # nor can damaged ones be asked
+    return _report(findings)
+
+
+def _report(findings: list[Finding]) -> dict[str, Any]:
     return {
         "ok": all(finding.ok for finding in findings),
         "findings": [asdict(finding) for finding in findings],
     }
+
+
+def _unreadable(engine: Engine) -> Finding | None:
+    """Tell why the database cannot be asked anything, None where it can."""
+    try:
+        revision(engine)
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        return Finding("database", False, reason, _what_to_do(engine, reason))
+    return None
+
+
+def _what_to_do(engine: Engine, reason: str) -> str:
+    if engine.dialect.name != "sqlite":
+        return "start the database server, and look at RELABEL_DATABASE_URL"
+    if "readonly" in reason:
+        return "let this user write to RELABEL_DATA and the files in it"
+    if "locked" in reason:
+        return "wait for what writes just now, then check again"
+    if "unable to open" in reason:
+        return "let this user read and write the file; it must be no directory"
+    return "stop the app, then restore the newest backup: python -m db restore FILE"
 
 
 def health(engine: Engine, settings: Settings) -> dict[str, Any]:
@@ -98,12 +129,16 @@ def _pragmas(engine: Engine) -> Finding:
 
 
 def _integrity(engine: Engine) -> Finding:
-    with engine.connect() as connection:
-        whole = str(connection.exec_driver_sql("PRAGMA integrity_check").scalar())
-        strays = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    ok = whole == "ok" and not strays
-    found = whole if not strays else f"{len(strays)} rows point nowhere"
-    return Finding("integrity", ok, found, "" if ok else "restore the newest backup")
+    try:
+        with engine.connect() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA integrity_check").scalar())
+            strays = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    except DBAPIError as error:  # so damaged that it cannot be walked through
+        found, strays = " ".join(str(error.orig).split()), []
+    if strays:
+        found = f"{len(strays)} rows point nowhere"
+    ok = found == "ok"
+    return Finding("integrity", ok, found, "" if ok else _what_to_do(engine, found))
 
 
 def _schema(engine: Engine) -> Finding:

@@ -15,9 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
-from db.errors import UnsafeSqliteError
+from db.errors import InvalidSettingError, UnsafeSqliteError
 from db.turns import BUSY_TIMEOUT_MS, begin_writing
 
 WRITES = "relabel_writes"
@@ -65,13 +66,25 @@ def journal_mode(module: ModuleType) -> str:
 def make_engine(url: str) -> Engine:
     """Build the engine for a database URL.
 
-    Raises UnsafeSqliteError for an SQLite with the WAL-reset bug. An engine is never carried
+    Raises UnsafeSqliteError for an SQLite with the WAL-reset bug, InvalidSettingError for an
+    address that cannot be one or whose driver is missing. An engine is never carried
     over a fork: each process builds its own.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(url)
-    return create_engine(url, pool_pre_ping=True)
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(url)
+        return create_engine(url, pool_pre_ping=True)
+    except ArgumentError as error:  # no word of the address itself: it may hold a password
+        raise InvalidSettingError(
+            "RELABEL_DATABASE_URL is no address of a database; write sqlite:////DIRECTORY/NAME.db "
+            "or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        ) from error
+    except ImportError as error:
+        raise InvalidSettingError(
+            f"RELABEL_DATABASE_URL needs a driver that is not installed ({error}); for PostgreSQL "
+            "write postgresql+psycopg://… and: pip install -r requirements-scale.txt"
+        ) from error
 
 
 def reading_options(engine: Engine) -> dict[str, Any]:

@@ -7,6 +7,7 @@ StoreError
 ├── ConflictError         the name or the state is already taken
 ├── InvalidSettingError   a setting outside what it may be
 ├── AccountError          a name, password, address or role that an account may not have
+├── OutputRefused         a file that a command may not write to
 └── BackupError           a backup or restore that would not be whole
 """
 
@@ -37,6 +38,10 @@ class InvalidSettingError(StoreError):
 
 class AccountError(StoreError):
     """An account that cannot be as asked."""
+
+
+class OutputRefused(StoreError):
+    """A command was to write where the store keeps its own files, or onto a device."""
 
 
 class BackupError(StoreError):

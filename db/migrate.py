@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine
 from db.backup import backup, database_file
 from db.engine import WRITES, serialize
 from db.errors import SchemaError
+from db.outputs import free_name
+from db.revisions import MIGRATIONS, known_revisions, newer
 from db.types import now
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -64,7 +64,7 @@ def upgrade(engine: Engine, *, on_backup: Callable[[Path], object] | None = None
 def _copy_first(engine: Engine, revision: str) -> Path:
     url = engine.url.render_as_string(hide_password=False)
     file = database_file(url)
-    copy = file.with_name(f"{file.stem}-{revision}-{now():%Y%m%d-%H%M%S}.db")
+    copy = free_name(file.with_name(f"{file.stem}-{revision}-{now():%Y%m%d-%H%M%S}.db"))
     backup(url, copy)
     return copy
 
@@ -72,12 +72,8 @@ def _copy_first(engine: Engine, revision: str) -> Path:
 def refuse_newer(engine: Engine) -> None:
     """Raise SchemaError when the database has a revision that this program does not know."""
     found = revision(engine)
-    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-    if found is not None and found not in known:
-        raise SchemaError(
-            f"the database has schema {found}, which this version of Relabel does not know; "
-            "start the newer version that made it, or restore an older backup"
-        )
+    if found is not None and found not in known_revisions():
+        raise SchemaError(newer(found))
 
 
 def require_current(engine: Engine) -> None:

@@ -32,6 +32,11 @@ class Settings:
     def from_environment(cls) -> "Settings":
         """Read RELABEL_DATA, RELABEL_DATABASE_URL and RELABEL_ENGINE."""
         data = Path(os.environ.get("RELABEL_DATA") or "data").resolve()
+        if "?" in str(data):  # in an address of a database settings begin there
+            raise InvalidSettingError(
+                f"RELABEL_DATA is {str(data)!r}: its path may not hold a question mark; "
+                "choose another directory"
+            )
         default_url = f"sqlite:///{data / 'relabel.db'}"
         return cls(
             data=data,

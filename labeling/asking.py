@@ -120,7 +120,8 @@ def _text(sent: Mapping[str, Any], name: str) -> str | None:
     value = sent.get(name)
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}, not text")
-    return value
+    # Half a character, which no store takes, must not cost the rest of the answer.
+    return None if value is None else value.encode(errors="replace").decode()
 
 
 def _number(sent: Mapping[str, Any], name: str) -> float | None:

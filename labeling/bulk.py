@@ -11,9 +11,9 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from db.clock import steady
 from db.projects import settings_of
 from db.schema import Annotation, Annotator, Lease, Project, Tweet
-from db.types import now
 from labeling.answering import Answer, record
 from labeling.auditing import audit
 from labeling.candidates import REPEAT_SLOT, Asking
@@ -106,7 +106,7 @@ def queue_for(
     _check(tweet_ids)
     mine = select(Tweet.id).where(Tweet.id.in_(tweet_ids), Tweet.project_id == project.id)
     known = set(session.scalars(mine))
-    moment = now()
+    moment = steady(session)
     held = select(Lease.tweet_id, Lease.annotator_id).where(
         Lease.tweet_id.in_(known), Lease.expires_at > moment, Lease.slot < REPEAT_SLOT
     )

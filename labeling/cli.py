@@ -5,6 +5,7 @@ Standard output carries the result, progress goes to standard error. Exit codes:
 """
 
 import argparse
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from sqlalchemy import Engine
 from db.command_line import Parser, ProgressLine, add_json, run_command, say
 from db.engine import make_engine
 from db.migrate import require_current, upgrade
+from db.outputs import output_file
 from db.projects import get_project
 from db.sessions import reading, writing
 from db.settings import Settings
 from labeling.columns import ColumnWish
 from labeling.creating import create_project
 from labeling.csv_reading import ENCODINGS
-from labeling.errors import LabelingError
+from labeling.errors import ImportRefused, LabelingError
 from labeling.export_rows import ROWS
 from labeling.exporting import FORMATS, export
 from labeling.importing import import_file
@@ -57,7 +59,8 @@ def _create(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
         return {"project": project.name, "template": template, "id": project.id}
 
 
-def _import(given: argparse.Namespace, _settings: Settings, engine: Engine) -> Result:
+def _import(given: argparse.Namespace, settings: Settings, engine: Engine) -> Result:
+    rejects = _place_of_rejects(given, settings)
     upgrade(engine)
     report = import_file(
         given.file,
@@ -70,8 +73,8 @@ def _import(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
     with reading(engine) as session:
         if report.rejected:
             _show_rejects(report.batch_id, report.rejected, session=session)
-        if given.rejects:
-            write_rejects(given.rejects, report.batch_id, session=session)
+        if rejects is not None:
+            write_rejects(rejects, report.batch_id, session=session)
     if report.rounded_ids * 100 > report.accepted:
         say(
             f"{report.rounded_ids:,} ids end in 000: a spreadsheet may have rounded them; "
@@ -83,6 +86,18 @@ def _import(given: argparse.Namespace, _settings: Settings, engine: Engine) -> R
             "merged into"
         )
     return report.to_json()
+
+
+def _place_of_rejects(given: argparse.Namespace, settings: Settings) -> Path | None:
+    """Where refused rows are to be written; asked before anything is stored."""
+    if given.rejects is None:
+        return None
+    file = output_file(given.rejects, settings.database_url)
+    if file == given.file.resolve():
+        raise ImportRefused(f"{given.rejects} is the file to import; give --rejects another name")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ImportRefused(f"{given.rejects} cannot be written; give --rejects another name")
+    return file
 
 
 def _show_rejects(batch_id: int, count: int, *, session: Any) -> None:

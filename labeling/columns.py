@@ -1,10 +1,11 @@
 """Which column of a file is what: said by a person, or guessed from the header."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from labeling.errors import ImportRefused
+from labeling.formula import starts_formula
 
 PROVENANCE = (
     "label_name",
@@ -28,6 +29,7 @@ MARKER = "export_format"
 FORMAT = "1"
 RAW_FORMAT = "1-raw"
 DEFAULT_LABEL_COLUMN = "label"
+_ORIGINAL = "original_"
 
 _TEXT_NAMES = ("message", "text", "tweet", "full_text", "content", "body")
 _ID_NAMES = ("tweetid", "tweet_id", "id_str", "id", "status_id", "external_id")
@@ -76,7 +78,8 @@ def guess(header: Sequence[str], known: Mapping[str, Any] | None = None) -> dict
     by_lower = {name.lower(): name for name in reversed(header)}
     found: dict[str, str | None] = {}
     for role, names in (("text", _TEXT_NAMES), ("id", _ID_NAMES), ("label", _LABEL_NAMES)):
-        first = [str((known or {}).get(role) or "").lower()]
+        stored = str((known or {}).get(role) or "").lower()
+        first = [stored, stored.removeprefix(_ORIGINAL)]
         candidates = [by_lower[name] for name in (*first, *names) if name in by_lower]
         taken = set(found.values())
         found[role] = next((name for name in candidates if name not in taken), None)
@@ -119,13 +122,20 @@ def extra_columns(
     A name that an export uses for something else is stored with "original_" in front.
     """
     roles = {choice.text, choice.id, choice.label}
-    used = {*PROVENANCE, *((known or {}).get(role) for role in ("text", "id", "label"))}
+    used = {(known or {}).get(role) for role in ("text", "id", "label")}
+    used |= {_exported(name) for name in roles if name is not None}
     own = is_own_export(header)
     return [
-        (place, f"original_{name}" if name in used else name)
+        (place, _exported(name, used))
         for place, name in enumerate(header)
         if name not in roles and not (own and name in PROVENANCE)
     ]
+
+
+def _exported(name: str, used: Collection[str | None] = ()) -> str:
+    """Return the column's name in exports: none of theirs, none in use, the start of no formula."""
+    taken = name in PROVENANCE or name in used or starts_formula(name)
+    return _exported(_ORIGINAL + name, used) if taken else name
 
 
 def source_columns(
@@ -168,11 +178,11 @@ def _fits(choice: ColumnChoice, known: Mapping[str, Any]) -> bool:
 
 
 def _from_header(header: Sequence[str], choice: ColumnChoice) -> dict[str, Any]:
-    roles = {choice.text, choice.id, choice.label}
+    roles = {name: _exported(name) for name in (choice.text, choice.id, choice.label) if name}
     extras = {name for _, name in extra_columns(header, choice)}
-    names = [name for name in header if name in roles or name in extras]
-    label = choice.label
+    names = [roles.get(name, name) for name in header if name in roles or name in extras]
+    label = roles[choice.label] if choice.label else None
     if label is None:
         label = DEFAULT_LABEL_COLUMN if DEFAULT_LABEL_COLUMN not in names else "gold_label"
         names.insert(0, label)
-    return {"text": choice.text, "id": choice.id, "label": label, "header": names}
+    return {"text": roles[choice.text], "id": roles[choice.id], "label": label, "header": names}

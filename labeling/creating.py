@@ -15,6 +15,7 @@ from db.schema import AuditEntry, Label, Project
 from labeling.errors import LabelError
 from labeling.formula import starts_formula
 from labeling.permissions import allow
+from labeling.resolving import settle_waiting
 from labeling.templates import NewLabel, get_template
 
 MAX_LABELS = 9
@@ -154,6 +155,8 @@ def update_settings(
 ) -> ProjectSettings:
     """Change some of the project's settings and return all of them.
 
+    Where fewer people are asked now, or answers count for copies, the gold labels that follow from
+    answers already given are made at once: nobody would be asked for those tweets again.
     Raises LabelError for an unknown setting, InvalidSettingError for a value it may not have.
     """
     allow(annotator_id, "edit_settings", session=session)
@@ -164,6 +167,8 @@ def update_settings(
         raise LabelError(f"there is no setting {unknown[0]!r}; there are: {known}")
     after = replace(before, **changes)
     project.settings = after.to_json()
+    if after.overlap < before.overlap or after.propagate > before.propagate:
+        settle_waiting(project, after, session=session)
     changed = {
         name: {"before": getattr(before, name), "after": getattr(after, name)}
         for name in changes
@@ -224,6 +229,8 @@ def _check_name(what: str, value: str) -> None:
         raise LabelError(f"{what} is {value!r}; it must not be blank or begin or end with blanks")
     if len(value) > MAX_NAME:
         raise LabelError(f"{what} has {len(value)} characters; at most {MAX_NAME} are allowed")
+    if value != value.encode(errors="replace").decode():
+        raise LabelError(f"{what} is {value!r}; it holds bytes that are no UTF-8")
     if _CONTROL.search(value):
         raise LabelError(f"{what} is {value!r}; it must not hold control characters")
 

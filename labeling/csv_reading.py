@@ -142,13 +142,17 @@ def inspect(path: Path, *, encoding: str | None = None) -> FileFacts:
     return FileFacts(sha256, size, chosen, delimiter, records.header, count)
 
 
-_FATAL = "a quote is opened and not closed"
+_OPEN = "a quote is opened and not closed"
+_LONG = f"a field of over {FIELD_LIMIT:,} letters, or a quote that is opened and not closed,"
+_FATAL = (_OPEN, _LONG)  # after these nobody knows where the next record begins
 
 
 def _explain(error: csv.Error, line: int) -> str:
     said = str(error)
-    if "unexpected end of data" in said or "field limit" in said:
-        return f"{_FATAL} in the record that begins here; close it, or double quotes inside a text"
+    if "unexpected end of data" in said:
+        return f"{_OPEN} in the record that begins here; close it, or double quotes inside a text"
+    if "field limit" in said:
+        return f"{_LONG} is in the record that begins here; shorten it, or close the quote"
     if "expected after" in said:
         return "a quote inside the text is not doubled; write it as two quotes"
     return f"not a CSV record: {said}"
@@ -172,6 +176,12 @@ def _decode_all(path: Path, encoding: str | None) -> tuple[str, int]:
                         _codec(encoding or "utf-8"), "ignore"
                     )
                     _refuse_encoding(line + before.count("\n"), error, encoding)
+                except UnicodeError as error:  # what Python says of UTF-16 without such a mark
+                    raise ImportRefused(
+                        "line 1: the file does not begin with a byte-order mark; say which way "
+                        "round its letters are: utf-16-le (most files) or utf-16-be",
+                        line=1,
+                    ) from error
                 line += text.count("\n")
             try:
                 decoder.decode(b"", final=True)

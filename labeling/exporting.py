@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 from sqlalchemy import Engine
 
+from db.errors import OutputRefused
+from db.outputs import output_file
 from db.projects import get_project
 from db.schema import AuditEntry, Project
 from db.sessions import reading, writing
@@ -69,13 +71,17 @@ def export(
         raise ExportError(f"the format is {format!r}; choose one of {', '.join(FORMATS)}")
     if rows not in ROWS:
         raise ExportError(f"the rows are {rows!r}; choose one of {', '.join(ROWS)}")
+    try:
+        target = output_file(path, engine.url.render_as_string(hide_password=False))
+    except OutputRefused as error:
+        raise ExportError(str(error)) from error
     with reading(engine) as session:
         allow(annotator_id, "export", session=session)
         project = get_project(project_name, session=session)
         project_id = project.id
         selection = Selection(project, rows, session=session)
         total, count = selection.count(), 0
-        with _replacing(path) as stream:
+        with _replacing(target) as stream:
             write = _csv_writer if format == "csv" else _jsonl_writer
             put = write(stream, _source_columns(project), raw=raw)
             for row in selection.stream():
@@ -89,7 +95,8 @@ def export(
     if on_progress is not None:
         on_progress(total, total)
     detail = {"rows": count, "which": rows, "format": format, "raw": raw}
-    _audit(engine, project_id, path.name, detail, annotator_id)
+    name = path.name.encode(errors="replace").decode()
+    _audit(engine, project_id, name, detail, annotator_id)
     return ExportReport(count, str(path))
 
 
@@ -118,7 +125,7 @@ _Put = Callable[[ExportRow], object]
 def _csv_writer(stream: TextIO, columns: dict[str, Any], *, raw: bool) -> _Put:
     text, id, label = (columns[role] for role in ("text", "id", "label"))
     writer = csv.writer(_UnixLines(stream), lineterminator="\r\n")
-    writer.writerow([*columns["header"], *PROVENANCE])
+    writer.writerow([*map(escape_value, columns["header"]), *PROVENANCE])
     prose = (lambda value: value) if raw else escape
     mixed = (lambda value: value) if raw else escape_value
     marker = RAW_FORMAT if raw else FORMAT
@@ -184,8 +191,6 @@ class _UnixLines:
 @contextmanager
 def _replacing(path: Path) -> Iterator[TextIO]:
     """Open a hidden file beside `path` that takes its place only once it is whole on the disk."""
-    if path.is_dir():
-        raise ExportError(f"{path} is a directory; give the name of a file in it")
     if not path.parent.is_dir():
         raise ExportError(f"the directory {path.parent} does not exist; make it first")
     hidden = path.parent / f".{uuid.uuid4().hex}.part"

@@ -130,7 +130,7 @@ def import_file(
         chosen = columns
     else:
         chosen = choose(facts.header, columns or ColumnWish(), known)
-    name = file_name or path.name
+    name = (file_name or path.name).encode(errors="replace").decode()
     with writing(engine) as session:
         project = get_project(project_name, session=session)
         batch = batch_for(project, facts, chosen, name, annotator_id, session=session)

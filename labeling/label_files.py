@@ -32,7 +32,7 @@ def read_labels(path: Path) -> list[NewLabel]:
 def _from_json(text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
         entries = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LabelError(f"the label file is not JSON: {error}") from error
     for place, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict):
@@ -43,28 +43,45 @@ def _from_json(text: str) -> list[tuple[str, dict[str, Any]]]:
 def _from_csv(text: str) -> list[tuple[str, dict[str, Any]]]:
     reader = csv.DictReader(text.splitlines(keepends=True))
     entries: list[tuple[str, dict[str, Any]]] = []
-    for row in reader:
-        if None in row:
-            raise LabelError(f"line {reader.line_num} of the label file has too many fields")
-        entries.append((f"line {reader.line_num}", dict(row)))
-    _check_names(reader.fieldnames or ())
+    try:
+        _check_names(reader.fieldnames or ())
+        for row in reader:
+            if None in row:
+                raise LabelError(f"line {reader.line_num} of the label file has too many fields")
+            entries.append((f"line {reader.line_num}", dict(row)))
+    except csv.Error as error:
+        raise LabelError(f"line {reader.line_num} of the label file: {error}") from error
     return entries
 
 
 def _check_names(names: Sequence[str]) -> None:
     if "value" not in names:
         raise LabelError(
-            f"the label file has no column 'value'; its header must be: {','.join(_NAMES)}"
+            f"the label file has no column 'value'; its first line must be: {','.join(_NAMES)}"
         )
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise LabelError(f"the label file has two columns called {twice[0]!r}")
 
 
 def _label(place: str, entry: dict[str, Any]) -> NewLabel:
-    given = {_SPELLINGS.get(name, name): str(value or "") for name, value in entry.items()}
-    # An integer 0 is a label's value, not a missing one.
-    given["value"] = str(entry.get("value", ""))
+    given = {_SPELLINGS.get(name, name): _word(place, value) for name, value in entry.items()}
+    given.setdefault("value", "")
     unknown = sorted(set(given) - set(_NAMES))
     if unknown:
         raise LabelError(f"{place}: {unknown[0]!r} is no part of a label; use {', '.join(_NAMES)}")
     if not given["value"].strip():
         raise LabelError(f"{place}: the label has no value; write how it stands in files")
     return NewLabel(**{**given, "name": given.get("name") or given["value"]})
+
+
+def _word(place: str, value: object) -> str:
+    """Return a part of a label as text; nothing for what is left out. Raises LabelError."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise LabelError(f"{place}: {value!r} is neither text nor a number")
+    text = str(value)
+    if text != text.encode(errors="replace").decode():
+        raise LabelError(f"{place}: {value!r} holds half a character; write it anew")
+    return text

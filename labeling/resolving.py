@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.project_settings import ProjectSettings
 from db.projects import settings_of
-from db.schema import DuplicateGroup, Gold, Project, Tweet
+from db.schema import Annotation, DuplicateGroup, Gold, Project, Tweet
 from db.types import now
 from db.upsert import insert_or_replace
 from labeling.gold_rows import GOLD, MEMBERS, REMOVE, REOPEN, SAID, forget
@@ -130,6 +130,21 @@ def resolve_tweets(
     """Resolve the groups that the tweets belong to, each once."""
     query = select(Tweet.group_id).where(Tweet.id.in_(tweet_ids)).distinct()
     for group_id in session.scalars(query.order_by(Tweet.group_id)).all():
+        resolve(group_id, settings=settings, session=session)
+
+
+def settle_waiting(project: Project, settings: ProjectSettings, *, session: Session) -> None:
+    """Resolve the groups that people have answered and that have a tweet without a gold label."""
+    waiting = select(Tweet.group_id).outerjoin(Gold, Gold.tweet_id == Tweet.id)
+    answered = (
+        select(Annotation.id)
+        .join(_MEMBER, _MEMBER.id == Annotation.tweet_id)
+        .where(_MEMBER.group_id == Tweet.group_id, Annotation.kind == "label")
+        .exists()
+    )
+    waiting = waiting.where(Tweet.project_id == project.id, Gold.tweet_id.is_(None), answered)
+    session.flush()
+    for group_id in session.scalars(waiting.distinct().order_by(Tweet.group_id)).all():
         resolve(group_id, settings=settings, session=session)
 
 

@@ -159,6 +159,8 @@ def adjudicate(
         raise AnswerError(f"{label!r} is no label of this project; there are: {', '.join(known)}")
     if len(note) > MAX_NOTE:
         raise AnswerError(f"the note has {len(note)} characters; {MAX_NOTE} are allowed")
+    if "\0" in note:
+        raise AnswerError("the note holds a NUL character; remove it")
     tweet = _locked(project, tweet_id, session=session)
     gold = session.get(Gold, tweet_id)
     before = None if gold is None else {"label": gold.label, "source": gold.source}

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from db.command_line import Parser, ProgressLine, add_json, run_command, say
 from db.engine import make_engine
 from db.migrate import require_current
 from db.model_versions import promote
+from db.outputs import output_file
 from db.projects import get_model, get_project, labels_of, list_models, settings_of
 from db.runs import get_run
 from db.sessions import reading, writing
@@ -34,7 +36,7 @@ from trainer.showing import (
     show_scores,
 )
 from trainer.starting import start_from_json
-from trainer.tables import read_table, write_predictions
+from trainer.tables import Table, read_table, write_predictions
 
 if TYPE_CHECKING:
     from trainer.predict import Classifier
@@ -137,15 +139,17 @@ def evaluate_command(arguments: argparse.Namespace) -> Result:
 
     engine, settings = _open()
     table = read_table(arguments.file, text_column=arguments.text_column)
-    texts, truth = table.column(table.text_column), table.column(arguments.label_column)
+    given = table.column(arguments.label_column)
     classifier, number = _classifier(engine, settings, arguments)
-    unknown = sorted(set(truth) - set(classifier.label_map))
+    unknown = sorted({value for value in given if value.strip()} - set(classifier.label_map))
     if unknown:
-        line = next(i for i, value in enumerate(truth, 2) if value in unknown)
+        line = next(i for i, value in enumerate(given, 2) if value in unknown)
         raise DataError(
             f"{arguments.file.name}, row {line}, column {arguments.label_column!r}: label "
             f"{unknown[0]!r} is not one of {', '.join(map(repr, classifier.label_map))}"
         )
+    table = _with_label(table, arguments.label_column)
+    texts, truth = table.column(table.text_column), table.column(arguments.label_column)
     line_of = ProgressLine("tweets")
     probabilities = classifier.probabilities(
         texts,
@@ -164,9 +168,23 @@ def evaluate_command(arguments: argparse.Namespace) -> Result:
     return {"version": number, "file": arguments.file.name, **scores.to_json()}
 
 
+def _with_label(table: Table, column: str) -> Table:
+    """The rows that have a label; raises DataError where none has."""
+    labelled = [
+        row for row, value in zip(table.rows, table.column(column), strict=True) if value.strip()
+    ]
+    without = len(table.rows) - len(labelled)
+    if not labelled:
+        raise DataError(f"no row has a label in column {column!r}; name it with --label-column")
+    if without:
+        say(f"{without:,} of {len(table.rows):,} rows have no label and are left out")
+    return replace(table, rows=labelled)
+
+
 def predict_command(arguments: argparse.Namespace) -> Result:
     """Write a copy of a file with a prediction a row."""
     engine, settings = _open()
+    out = output_file(arguments.out, settings.database_url)
     table = read_table(arguments.file, text_column=arguments.text_column)
     classifier, number = _classifier(engine, settings, arguments)
     line, started = ProgressLine("tweets"), time.monotonic()
@@ -177,7 +195,7 @@ def predict_command(arguments: argparse.Namespace) -> Result:
     )
     line.end()
     seconds = time.monotonic() - started
-    write_predictions(arguments.out, table, probabilities, classifier.label_map)
+    write_predictions(out, table, probabilities, classifier.label_map)
     return {
         "version": number,
         "predicted": len(table.rows),

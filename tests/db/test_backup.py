@@ -1,8 +1,10 @@
 """Backups are whole, taken while others write, and can be put back."""
 
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy import Engine
 from db.backup import backup, restore
 from db.doctor import check
 from db.engine import make_engine
-from db.errors import BackupError
+from db.errors import BackupError, OutputRefused
 from db.migrate import head
 from db.schema import Project
 from db.sessions import reading, writing
@@ -78,6 +80,108 @@ def test_a_backup_under_a_file_that_cannot_be_written_leaves_nothing(
     assert not (tmp_path / "missing").exists()
 
 
+def test_a_backup_does_not_replace_the_database_or_what_belongs_to_it(
+    url: str, engine: Engine, project_id: int, tmp_path: Path
+) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "relabel.db")
+    for name in ("relabel.db", "relabel.db-wal", "relabel.db-shm", "link.db", "../relabel.db"):
+        place = tmp_path / "sub" / name if name.startswith("..") else tmp_path / name
+        (tmp_path / "sub").mkdir(exist_ok=True)
+        with pytest.raises(OutputRefused, match="the database in use"):
+            backup(url, place)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputRefused, match="no ordinary file"):
+        backup(url, tmp_path / "pipe")
+    assert names(url) == {"climate"}
+
+
+def test_a_backup_ends_though_others_commit_all_the_time(
+    url: str, engine: Engine, project_id: int, tmp_path: Path
+) -> None:
+    with writing(engine) as session:  # some pages to copy
+        session.add_all(Project(name=f"{n}", guidelines="x" * 20_000) for n in range(400))
+    stop = threading.Event()
+
+    def commit_on() -> None:
+        busy, number = make_engine(url), 0
+        while not stop.is_set():
+            number += 1
+            with writing(busy) as session:
+                session.add(Project(name=f"more {number}"))
+        busy.dispose()
+
+    writer = threading.Thread(target=commit_on)
+    writer.start()
+    try:
+        backup(url, tmp_path / "backup.db")
+    finally:
+        stop.set()
+        writer.join()
+    assert len(names(f"sqlite:///{tmp_path / 'backup.db'}")) >= 401
+
+
+def test_what_is_committed_in_the_log_beside_a_copied_database_is_restored(
+    url: str, engine: Engine, project_id: int, tmp_path: Path
+) -> None:
+    with writing(engine) as session:
+        session.add(Project(name="in the log"))
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for name in ("relabel.db", "relabel.db-wal"):  # as from the disk of a server that died
+        shutil.copyfile(tmp_path / name, copied / name)
+    engine.dispose()
+    (tmp_path / "relabel.db").unlink()
+    restore(url, copied / "relabel.db")
+    assert names(url) == {"climate", "in the log"}
+
+
+def test_two_restores_keep_both_databases_that_were_there(
+    url: str, engine: Engine, project_id: int, tmp_path: Path
+) -> None:
+    out = tmp_path / "odd ? # % name.db"
+    backup(url, out)
+    engine.dispose()
+    kept = [restore(url, out)["kept"] for _ in range(3)]
+    assert len(set(kept)) == 3
+    assert all(names(f"sqlite:///{file}") == {"climate"} for file in kept)
+
+
+@pytest.mark.parametrize("size", [200, 30_000])
+def test_a_damaged_database_is_told_of_and_can_be_replaced(
+    url: str, engine: Engine, project_id: int, tmp_path: Path, size: int
+) -> None:
+    out = tmp_path / "backup.db"
+    backup(url, out)
+    engine.dispose()
+    database = tmp_path / "relabel.db"
+    database.write_bytes(os.urandom(200) if size == 200 else database.read_bytes()[:size])
+    damaged = make_engine(url)
+    result = check(damaged, Settings(data=tmp_path, database_url=url, engine="local"))
+    damaged.dispose()
+    fixes = [finding["fix"] for finding in result["findings"] if not finding["ok"]]
+    assert any("restore the newest backup" in fix for fix in fixes)
+    restore(url, out)
+    assert names(url) == {"climate"}
+
+
+def test_a_backup_of_a_newer_program_and_an_empty_one_are_refused(
+    url: str, engine: Engine, project_id: int, tmp_path: Path
+) -> None:
+    out = tmp_path / "backup.db"
+    for change, complaint in (
+        ("UPDATE alembic_version SET version_num = '9999'", "schema 9999.*newer version"),
+        ("DELETE FROM alembic_version", "not a database of Relabel"),
+    ):
+        backup(url, out)
+        odd = make_engine(f"sqlite:///{out}")
+        with odd.begin() as connection:
+            connection.exec_driver_sql(change)
+        odd.dispose()
+        with pytest.raises(BackupError, match=complaint):
+            restore(url, out)
+    assert not list(tmp_path.glob("*.restoring"))
+
+
 def test_the_doctor_finds_a_sound_installation_sound(
     url: str, engine: Engine, project_id: int, tmp_path: Path
 ) -> None:
@@ -106,3 +210,22 @@ def test_the_commands_keep_their_exit_codes_and_refuse_in_one_line(tmp_path: Pat
     missing = run(tmp_path, "restore", str(tmp_path / "none.db"))
     assert missing.returncode == 1
     assert len(missing.stderr.splitlines()) == 1
+
+
+def test_a_result_that_nobody_takes_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    run(tmp_path, "upgrade")
+    reader, writer = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    for place, complaint in ((writer, "Broken pipe"), (full, "No space left on device")):
+        found = subprocess.run(
+            [sys.executable, "-m", "db", "health"],
+            env={**os.environ, "RELABEL_DATA": str(tmp_path), "RELABEL_DATABASE_URL": ""},
+            stdout=place,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(place)
+        assert found.returncode == 1
+        assert found.stderr == f"error: the result could not be printed: {complaint}\n"

@@ -258,3 +258,10 @@ def test_seconds_that_cannot_be_are_left_out(store_of: MakeStore) -> None:
         _, saved = store.label(item, "1", seconds=seconds)
         with store.read() as (session, _, _person):
             assert session.get_one(AnnotationEvent, saved.event_id).seconds is None
+
+
+def test_half_a_character_in_a_comment_costs_no_answer(store_of: MakeStore) -> None:
+    store = store_of()
+    sent = {"key": "c", "kind": "comment", "tweet_id": 2, "comment": "half \ud83c"}
+    found = store.send(Answer("a", "label", 1, label="1"), Answer.from_json(sent))
+    assert [one.state for one in found] == ["saved", "saved"]

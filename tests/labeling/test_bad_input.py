@@ -37,6 +37,10 @@ WHOLE_FILES = {
     "no text column": (b"sentiment,words,tweetid\n1,a,1\n", r"no column looks like the text"),
     "no id column": (b"sentiment,message\n1,a\n", r"no column looks like the id.*--id-column"),
     "a quote never closed": (HEADER.encode() + b'1,"a,1\n1,b,2\n', "line 2: a quote is opened"),
+    "a field too long": (
+        HEADER.encode() + b'1,"' + b"a" * 4_100_000 + b'",1\n',
+        "line 2: a field of over 4,000,000 letters, or a quote",
+    ),
     "a spreadsheet": (b"PK\x03\x04rest", "save it as CSV"),
     "json lines": (b'{"message": "a", "tweetid": "1"}\n', "looks like JSON"),
 }
@@ -198,3 +202,8 @@ def test_whatever_the_rows_hold_accepted_and_rejected_make_up_all(
     finally:
         store.engine.dispose()
     assert report.rows == report.accepted + report.duplicates + report.rejected
+
+
+def test_utf_16_without_a_mark_asks_which_way_round_it_is(bring: Bring) -> None:
+    with pytest.raises(ImportRefused, match=r"utf-16-le \(most files\) or utf-16-be"):
+        bring((HEADER + "1,a,1\n").encode("utf-16-le"), encoding="utf-16")

@@ -148,6 +148,15 @@ def test_labels_are_read_from_csv_and_json(tmp_path: Path) -> None:
         (b'["a"]', "label 1 in the file is 'a'"),
         (b"[{]", "not JSON"),
         (b"value\n\xff\n", "not UTF-8"),
+        (b'[{"value": null}]', "label 1: the label has no value"),
+        (b'[{"value": true}]', "label 1: True is neither text nor a number"),
+        (b'[{"value": ["x"]}]', "neither text nor a number"),
+        (b'[{"value": "\\ud83c"}]', "half a character"),
+        (b"[" * 100_000, "not JSON"),
+        (b"name,value\nAnti\n", "line 2: the label has no value"),
+        (b"value,value\n1,2\n", "two columns called 'value'"),
+        (b"\nvalue,name\n1,Anti\n", "first line must be"),
+        (b"value\n" + b"x" * 5_000_000 + b"\n", "of the label file: field larger"),
     ],
 )
 def test_an_unusable_label_file_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:

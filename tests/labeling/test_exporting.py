@@ -17,7 +17,7 @@ from sqlalchemy import Engine, select
 from db.projects import get_project
 from db.schema import AuditEntry, DuplicateGroup, Gold, ImportReject, Tweet
 from db.sessions import reading, writing
-from labeling.columns import PROVENANCE
+from labeling.columns import PROVENANCE, ColumnWish
 from labeling.creating import create_project
 from labeling.errors import ExportError
 from labeling.exporting import export
@@ -30,6 +30,7 @@ Count = Callable[[type], int]
 MakeStore = Callable[..., Store]
 
 HEADER = "sentiment,message,tweetid\n"
+LABELS = (NewLabel("1", "Pro"), NewLabel("-1", "Anti"))
 TEXTS = [
     "@you =1+1",
     "=HYPERLINK(1)",
@@ -327,3 +328,43 @@ def test_any_text_survives_import_export_and_import(
         kept = session.scalars(query).all()
     store.engine.dispose()
     assert kept[1:] == texts
+
+
+def test_columns_called_like_an_exports_own_or_like_a_formula_come_back(
+    engine: Engine, bring: Bring, tmp_path: Path
+) -> None:
+    """The roles' names, too: an export has each of its columns once, and nothing is lost."""
+    with writing(engine) as session:
+        create_project("odd", session=session, template=None, labels=LABELS)
+    columns = ColumnWish("comment", "source", "label_name")
+    given = "source,=1+1,comment,label_name,original_comment\na,x,the ice melts,1,y\n"
+    bring(given, project_name="odd", columns=columns)
+    out = tmp_path / "out.csv"
+    export(out, engine=engine, project_name="odd", rows="all")
+    (row,) = read(out)
+    assert list(row)[:5] == [
+        "original_source",
+        "original_comment",
+        "original_label_name",
+        "original_=1+1",
+        "original_original_comment",
+    ]
+    assert [*row.values()][:5] == ["a", "the ice melts", "1", "x", "y"]
+    assert len(row) == 5 + len(PROVENANCE)
+    again = bring(out.read_text(), project_name="odd")
+    assert (again.accepted, again.duplicates, again.rejected) == (0, 1, 0)
+    assert bring(given, project_name="odd", columns=columns).accepted == 0
+    export(tmp_path / "again.csv", engine=engine, project_name="odd", rows="all")
+    assert (tmp_path / "again.csv").read_text() == out.read_text()
+    export(tmp_path / "out.jsonl", engine=engine, project_name="odd", rows="all", format="jsonl")
+    told = json.loads((tmp_path / "out.jsonl").read_text())
+    assert (told["original_comment"], told["original_source"]) == ("the ice melts", "a")
+
+
+def test_an_export_does_not_replace_the_database(
+    engine: Engine, climate: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match="the database in use"):
+        export(tmp_path / "relabel.db", engine=engine, project_name=climate)
+    with pytest.raises(ExportError, match="directory"):
+        export(tmp_path, engine=engine, project_name=climate)

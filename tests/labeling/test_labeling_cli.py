@@ -181,3 +181,17 @@ def test_the_module_runs_as_a_program_without_loading_a_model(tweets: Path) -> N
     ended = subprocess.run(command, capture_output=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.startswith(b"error: ")
+
+
+def test_refused_rows_do_not_overwrite_what_is_there(
+    capsys: pytest.CaptureFixture[str], tweets: Path, data: Path
+) -> None:
+    run(capsys, "create", "p", "--template", "climate")
+    before = tweets.read_text()
+    given = ("import", tweets, "--project", "p", "--rejects")
+    assert "is the file to import" in refused(capsys, *given, tweets)
+    assert "the database in use" in refused(capsys, *given, data / "data" / "relabel.db")
+    assert "cannot be written" in refused(capsys, *given, data / "nowhere" / "rejects.csv")
+    assert tweets.read_text() == before
+    assert run(capsys, "status", "--project", "p")["tweets"] == 0, "refused before anything"
+    assert run(capsys, *given, data / "rejects.csv")["rejected"] == 1

@@ -8,6 +8,7 @@ from small_store import Store
 from sqlalchemy import select
 
 from db.schema import Annotator, DuplicateGroup, Gold, Tweet
+from labeling.creating import update_settings
 from labeling.errors import PermissionRefused
 from labeling.importing import import_file
 from labeling.permissions import ACTIONS, ROLES, may, require, require_of
@@ -126,6 +127,26 @@ def test_tweets_imported_into_an_answered_group_get_its_answer(
         "904": ("2", "imported"),
     }
     assert is_open == {"901": False, "902": False}
+
+
+def test_asking_fewer_people_or_counting_for_copies_settles_what_was_answered_before(
+    store_of: MakeStore,
+) -> None:
+    store = store_of((1, 3), overlap=2, propagate=False)
+    store.label(1, "1")
+    assert store.golds() == {}
+    with store.write() as (session, project, _person):
+        update_settings(project, {"overlap": 1}, session=session)
+    assert store.golds() == {1: ("1", "single")}
+    store.label(2, "2")
+    with store.write() as (session, project, _person):
+        update_settings(project, {"propagate": True}, session=session)
+    assert store.golds() == {
+        1: ("1", "single"),
+        2: ("2", "single"),
+        3: ("2", "propagated"),
+        4: ("2", "propagated"),
+    }
 
 
 def test_each_role_may_do_what_the_table_says_and_no_more() -> None:

@@ -1,14 +1,17 @@
 """Second looks and acts on many tweets."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from small_store import Store
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.schema import Annotator, AuditEntry, Prediction, Project
+from db.schema import Annotator, AuditEntry, Lease, Prediction, Project
+from db.types import now
 from labeling.bulk import MAX_AT_ONCE, flag_many, in_parts, label_many, queue_for, skip_many
 from labeling.errors import AnswerError, PermissionRefused
 from labeling.review import ReviewItem, adjudicate, count_review, review_queue, withdraw
@@ -170,6 +173,23 @@ def test_tweets_queued_for_somebody_come_first_even_when_labelled(store_of: Make
     _, saved = store.label(items[0], "2", "cid")
     assert saved.state == "saved"
     assert [one.tweet_id for one in in_review(store)] == [15]
+
+
+def test_a_clock_that_is_set_takes_nobodys_claim_for_another(
+    store_of: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of()
+    store.ask("bob", count=2)
+    store.ask("cid", count=3)
+    later = now() + timedelta(hours=2)
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("db.", "labeling.")) and getattr(module, "now", None) is now:
+            monkeypatch.setattr(module, "now", lambda: later)
+    with reviewing(store) as (session, project, person):
+        cid = session.scalars(select(Annotator).where(Annotator.name == "cid")).one()
+        of_bob = select(Lease.tweet_id).join(Annotator).where(Annotator.name == "bob")
+        report = queue_for(project, session.scalars(of_bob).all(), cid, person, session=session)
+    assert (report.done, report.refused) == (0, 2)
 
 
 def test_a_selection_goes_in_parts() -> None:
