@@ -83,13 +83,15 @@ def run_command(
     *,
     show: Callable[[Mapping[str, Any]], str],
     expected: Sequence[type[Exception]] = (),
+    misuse: Sequence[type[Exception]] = (),
 ) -> int:
     """Run a command and print its result: as one JSON object with --json, else as `show` says.
 
-    expected: further error classes whose message is meant for people. Returns the exit code; a
-    result that says "ok": false is printed, and counts as failed.
+    expected: further error classes whose message is meant for people; misuse: those of them that
+    mean wrong use. Returns the exit code; a result that says "ok": false is printed, and counts as
+    failed.
     """
-    refusals: tuple[type[Exception], ...] = (StoreError, *expected)
+    refusals: tuple[type[Exception], ...] = (StoreError, *expected, *misuse)
     try:
         result = command(arguments)
     except KeyboardInterrupt:
@@ -97,7 +99,10 @@ def run_command(
         return 1
     except refusals as error:
         say(f"error: {' '.join(str(error).split())}")
-        return 1
+        return 2 if isinstance(error, tuple(misuse)) else 1
+    except UnicodeEncodeError:
+        say("error: a name or a path that was given holds bytes that are no UTF-8")
+        return 2
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())
         say(f"error: the database refused: {reason}; try: python -m db check")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import steady
@@ -118,6 +118,16 @@ def renew(job: Job, *, session: Session, at: datetime | None = None) -> None:
     session.flush()
 
 
+def is_ours(job_id: int, *, session: Session) -> bool:
+    """Tell whether a running job is still this process's, and nobody took it over."""
+    return session.scalars(select(Job.id).where(*_ours(job_id))).first() is not None
+
+
+def _ours(job_id: int) -> tuple[ColumnElement[bool], ...]:
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    return Job.id == job_id, Job.state == "running", Job.owner == owner
+
+
 def heartbeat(job_id: int, *, session: Session) -> bool:
     """Renew this process's lease; return whether the job should stop.
 
@@ -125,7 +135,7 @@ def heartbeat(job_id: int, *, session: Session) -> bool:
     """
     query = (
         update(Job)
-        .where(Job.id == job_id, Job.state == "running", Job.pid == os.getpid())
+        .where(*_ours(job_id))
         .values(heartbeat_at=now(), lease_until=steady(session) + LEASE)
         .returning(Job.cancel_requested)
     )
@@ -142,10 +152,10 @@ def report_progress(
     message: str,
     eta_seconds: float | None,
 ) -> None:
-    """Write how far a job is; `eta_seconds` None means not known yet."""
+    """Write how far this process's job is; `eta_seconds` None means not known yet."""
     session.execute(
         update(Job)
-        .where(Job.id == job_id)
+        .where(*_ours(job_id))
         .values(done=done, total=total, message=message, eta_seconds=eta_seconds)
     )
 
@@ -158,10 +168,27 @@ def finish(
     result: dict[str, Any] | None = None,
     error: str | None = None,
 ) -> None:
-    """End a running job in `state`; a job that was taken away meanwhile is left as it is."""
+    """End this process's job in `state`; one that was taken away meanwhile is left as it is."""
+    _end(_ours(job_id), state, session=session, result=result, error=error)
+
+
+def launch_failed(job_id: int, error: str, *, session: Session) -> None:
+    """End a reserved job for which no process could be started."""
+    waiting = (Job.id == job_id, Job.state == "running", Job.pid.is_(None))
+    _end(waiting, "failed", session=session, error=error)
+
+
+def _end(
+    which: tuple[ColumnElement[bool], ...],
+    state: str,
+    *,
+    session: Session,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
     session.execute(
         update(Job)
-        .where(Job.id == job_id, Job.state == "running")
+        .where(*which)
         .values(
             state=state,
             result=result,
@@ -187,8 +214,16 @@ def request_cancel(job_id: int, *, session: Session) -> str:
 
 
 def requeue(job_id: int, *, session: Session) -> Job:
-    """Put an interrupted, failed or cancelled job back in the queue; it resumes where it was."""
+    """Put an interrupted, failed or cancelled job back in the queue; it resumes where it was.
+
+    Raises ConflictError for a job that has not ended, or that ended with something to keep: what a
+    cancelled training had learned best is a version of its own.
+    """
     job = get_job(job_id, session=session)
+    if job.state == "cancelled" and job.result is not None:
+        raise ConflictError(
+            f"job {job_id} was cancelled and kept what it had; start a new one instead"
+        )
     if job.state not in {"interrupted", "failed", "cancelled"}:
         raise ConflictError(f"job {job_id} is {job.state}; only an ended one can be resumed")
     job.state, job.message, job.error = "queued", "waiting", None

@@ -15,6 +15,7 @@ from db.schema import ModelVersion, Project
 from db.sessions import writing
 from db.settings import Settings
 from labeling.permissions import allow
+from trainer.artifacts import verify
 from trainer.job import submit
 
 
@@ -80,7 +81,8 @@ def promote(
 
     Rolling back is promoting an older version; the predictions of the version that was current
     last are kept, so they count again at once.
-    Raises NotFoundError for a version that does not exist, PermissionRefused.
+    Raises NotFoundError for a version that does not exist, ArtifactError for one whose files are
+    not as published, PermissionRefused.
     """
     with writing(engine) as session:
         allow(annotator_id, "promote", session=session)
@@ -91,6 +93,7 @@ def promote(
             None,
         )
         if before != number:
+            verify(settings.data / version.directory, version.manifest_sha256)
             promote_version(version, session=session, annotator_id=annotator_id)
         left = count_unpredicted(project_id, version.id, session=session)
         version_id = version.id

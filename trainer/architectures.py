@@ -18,7 +18,8 @@ class Architecture:
     names in the weights; positions None: rotated, not looked up. top: ending of the name of a
     layer's first feed-forward matrix; gated: whether that matrix holds a gate, too. layers: path
     of the list of layers. dropouts: config.json's names of the dropouts inside the encoder.
-    reserved: positions that hold no token. pooler: whether there is one.
+    after_padding: whether positions are counted from the one behind the padding token's number.
+    pooler: whether there is one.
     """
 
     width: str = "hidden_size"
@@ -33,14 +34,14 @@ class Architecture:
     gated: bool = False
     layers: str = "encoder.layer"
     dropouts: tuple[str, ...] = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-    reserved: int = 0
+    after_padding: bool = False
     pooler: bool = True
 
 
 ARCHITECTURES = {
     "bert": Architecture(),
-    "roberta": Architecture(reserved=2),  # counts from its padding id; BERTweet, too
-    "xlm-roberta": Architecture(reserved=2),
+    "roberta": Architecture(after_padding=True),  # BERTweet, too
+    "xlm-roberta": Architecture(after_padding=True),
     "electra": Architecture(narrow="embedding_size", pooler=False),
     "distilbert": Architecture(
         width="dim",
@@ -72,9 +73,22 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
     return ARCHITECTURES[config["model_type"]]
 
 
+def reserved_in(config: Mapping[str, Any]) -> int:
+    """Positions that hold no token, of a checked configuration."""
+    if not architecture_of(config).after_padding:
+        return 0
+    padding = config.get("pad_token_id")
+    return (1 if padding is None else int(padding)) + 1  # 1 where transformers is told nothing
+
+
 def kind_of(encoder: Any) -> Architecture:
     """The facts about a loaded encoder."""
     return ARCHITECTURES[encoder.config.model_type]
+
+
+def first_position(encoder: Any) -> int:
+    """The position of a text's first token, of a loaded encoder."""
+    return encoder.config.pad_token_id + 1 if kind_of(encoder).after_padding else 0
 
 
 def width_of(config: Mapping[str, Any]) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.architectures import architecture_of
+from trainer.architectures import reserved_in
 from trainer.errors import Cancelled
 from trainer.memory import give_back
 from trainer.side_by_side import side_by_side
@@ -74,9 +74,7 @@ def without_lone_surrogates(text: str) -> str:
 
 def longest_allowed(config: dict[str, Any], max_length: int) -> int:
     """`max_length`, or less where the base model has fewer positions."""
-    return min(
-        max_length, int(config["max_position_embeddings"]) - architecture_of(config).reserved
-    )
+    return min(max_length, int(config["max_position_embeddings"]) - reserved_in(config))
 
 
 def pad(rows: Sequence[TokenIds], pad_id: int) -> Batch:

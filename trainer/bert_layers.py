@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from trainer.architectures import kind_of, layers_of
+from trainer.architectures import first_position, kind_of, layers_of
 from trainer.packing import Packed, Texts, pad_for_attention, unpad
 
 LEAST_SUM, MOST_SUM = 1e-30, 1e30  # of exponentials, far from where float32 and bfloat16 end
@@ -59,11 +59,10 @@ def encoder_states(
 
 def embedded(encoder: Any, batch: Packed) -> torch.Tensor:
     """The words' states (rows, width) before the first layer."""
-    reserved = kind_of(encoder).reserved
     states: torch.Tensor = encoder.embeddings(
         input_ids=batch.ids[None],
         token_type_ids=torch.zeros_like(batch.ids)[None],
-        position_ids=batch.places[None] + reserved,
+        position_ids=batch.places[None] + first_position(encoder),
     )
     if hasattr(encoder, "embeddings_project"):  # ELECTRA's small ones
         states = encoder.embeddings_project(states)

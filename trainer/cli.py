@@ -20,10 +20,11 @@ from db.runs import get_run
 from db.sessions import reading, writing
 from db.settings import Settings
 from db.training_data import gold_rows
+from trainer.artifacts import verify
 from trainer.callbacks import NullCallbacks, StepReport
 from trainer.config import TrainConfig
 from trainer.data import SPLITS, Example
-from trainer.errors import DataError, TrainerError
+from trainer.errors import ConfigError, DataError, TrainerError
 from trainer.job import start_due, submit
 from trainer.options import add_training_options, read_training_options
 from trainer.showing import (
@@ -83,8 +84,32 @@ def _wait(engine: Engine, settings: Settings, job_id: int) -> Result:
                 jobs.request_cancel(job_id, session=session)
     line.end()
     if result is None:
-        raise TrainerError(f"the training {state}: {error or f'see logs/job-{job_id}.log'}")
+        raise TrainerError(_why_nothing(job_id, state, error))
     return {**result, "job": job_id}
+
+
+def _why_nothing(job_id: int, state: str, error: str | None) -> str:
+    """Say what became of a training that made no version, and what to do next."""
+    again = f"Train in the app, or `resume {job_id}`, goes on where it stopped"
+    if state == "cancelled":
+        return (
+            f"the training was cancelled before its first epoch ended; nothing was kept ({again})"
+        )
+    if state == "interrupted":
+        return f"the training was interrupted: {error or 'its process is gone'}; {again}"
+    return f"the training {state}: {error or f'see logs/job-{job_id}.log'}"
+
+
+def resume_command(arguments: argparse.Namespace) -> Result:
+    """Go on with a training that was cancelled, interrupted or failed, and wait."""
+    engine, settings = _open()
+    with writing(engine) as session:
+        project = get_project(arguments.project, session=session)
+        job = jobs.get_job(arguments.job, session=session)
+        if job.project_id != project.id or job.kind != "train":
+            raise DataError(f"job {job.id} is no training of {project.name!r}")
+        jobs.requeue(job.id, session=session)
+    return _wait(engine, settings, arguments.job)
 
 
 def models(arguments: argparse.Namespace) -> Result:
@@ -114,6 +139,7 @@ def promote_command(arguments: argparse.Namespace) -> Result:
     with writing(engine) as session:
         project = get_project(arguments.project, session=session)
         version = get_model(project, arguments.version, session=session)
+        verify(settings.data / version.directory, version.manifest_sha256)
         promote(version, session=session)
         project_id, version_id, number = project.id, version.id, version.number
     job_id = submit(engine, settings, project_id, "prelabel", {"model_version_id": version_id})
@@ -290,6 +316,8 @@ def reproduce_command(arguments: argparse.Namespace) -> Result:
         made = [row for row in list_models(project, session=session) if row.run_id == run.id]
         if run.project_id != project.id or not made:
             raise DataError(f"run {run.id} made no version of {project.name!r}; see `models`")
+        if run.environment.get("cancelled") or run.state == "cancelled":
+            raise DataError(f"run {run.id} was cancelled; only a whole training can be reproduced")
         config = as_measured(TrainConfig.from_stored(run.config), run.environment)
         stored = made[0].metrics
         snapshot, digest = settings.data / run.snapshot["path"], run.snapshot["sha256"]
@@ -300,6 +328,13 @@ def reproduce_command(arguments: argparse.Namespace) -> Result:
     )
     shown.line.end()
     return {"run": arguments.run, **found.to_json()}
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -316,6 +351,8 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add_training_options(add("run", run, show_run))
+    resuming = add("resume", resume_command, show_run)
+    resuming.add_argument("job", type=int, metavar="JOB", help="its number, as `run` tells it")
     add("models", models, show_models)
     promoting = add(
         "promote",
@@ -340,9 +377,9 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("run", type=int, metavar="RUN", help="its number, as `models` lists it")
     leaking = add("leakage", leakage, show_leakage)
     growing = add("curve", curve, show_curve)
-    growing.add_argument("--more", type=int, default=500, help="how many further labels")
+    growing.add_argument("--more", type=_whole, default=500, help="how many further labels")
     for command in (leaking, growing):
-        command.add_argument("--seeds", type=int, default=3, help="how many seeds; default: 3")
+        command.add_argument("--seeds", type=_whole, default=3, help="how many seeds; default: 3")
     for command in (evaluating, predicting, packaging):
         command.add_argument("--model", type=int, help="a version's number; default: the current")
     return parser
@@ -351,4 +388,6 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     chosen = _parser().parse_args(arguments)
-    return run_command(chosen.function, chosen, show=chosen.show, expected=(TrainerError,))
+    return run_command(
+        chosen.function, chosen, show=chosen.show, expected=(TrainerError,), misuse=(ConfigError,)
+    )

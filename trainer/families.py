@@ -97,9 +97,9 @@ def load_encoder(
     Raises BaseModelError.
     """
     family = FAMILIES[config["model_type"]]
-    settings = encoder_config(config, dropout=dropout)
     with quiet_transformers():
         try:
+            settings = encoder_config(config, dropout=dropout)
             model, report = family.encoder.from_pretrained(
                 str(directory),
                 config=settings,
@@ -110,7 +110,9 @@ def load_encoder(
                 trust_remote_code=False,
                 output_loading_info=True,
             )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # a configuration that cannot be raises a dozen unrelated types
             raise BaseModelError(f"{directory.name} does not load: {one_line(error)}") from error
     odd = {key for key in report["missing_keys"] if complete or not key.startswith("pooler.")}
     odd |= {str(key) for key in report["mismatched_keys"]}
@@ -121,6 +123,8 @@ def load_encoder(
             f"{', '.join(sorted(odd)[:3])}; its files do not belong together"
         )
     encoder: torch.nn.Module = model.eval()
+    if not all(weights.isfinite().all() for weights in encoder.parameters()):
+        raise BaseModelError(f"the weights in {directory.name} hold what is no number; get it anew")
     return encoder
 
 
@@ -144,11 +148,17 @@ def load_tokenizer(directory: Path, config: dict[str, Any], *, links: str = "sho
             if architecture_of(config).type_rows is None:
                 tokenizer.model_input_names = ["input_ids", "attention_mask"]
             set_links(tokenizer, links)
-            return tokenizer
+            tokenizer("A first word ☂")  # one without a word for what is unknown says so now
         except Exception as error:  # the Rust tokenizer raises bare Exception
             raise BaseModelError(
                 f"the tokenizer in {directory.name} does not load: {one_line(error)}"
             ) from error
+    if len(tokenizer) > config["vocab_size"]:
+        raise BaseModelError(
+            f"the tokenizer in {directory.name} has {len(tokenizer):,} words, the model "
+            f"{config['vocab_size']:,}; its files do not belong together"
+        )
+    return tokenizer
 
 
 def _bertweet_tokenizer(directory: Path) -> BertweetTokenizer:

@@ -37,7 +37,8 @@ from trainer.starting import Start, start_weights, with_start
 from trainer.teaching import Taught, teach
 
 LABELS_TO_CHOOSE = 25  # validation labels a class from which on they choose the epoch
-KNOWN_SHARE = 0.1  # of the loss, for labelled tweets among lessons
+KNOWN_SHARE = 0.1  # of the loss, for labelled tweets among lessons enough
+LESSONS_A_LABEL = 1000  # from so many on a lesson may weigh as much as a labelled tweet
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def fine_tune(
         return score(logits, validation, label_map)
 
     lessons = [] if taught is None else taught.texts
-    digest = fingerprint(config, base, [*training, *validation], lessons)
+    digest = fingerprint(config, base, label_map, [*training, *validation], lessons)
     checkpoints = Checkpoints(work / "checkpoints", with_start(digest, start))
     fitted = Loop(
         network, data, config, validate=validate, checkpoints=checkpoints, callbacks=callbacks
@@ -178,12 +179,13 @@ def training_set(
 def with_lessons(
     data: TrainingSet, taught: Taught, *, tokenizer: Any, max_length: int
 ) -> TrainingSet:
-    """Add texts whose labels are only believed; labelled tweets weigh KNOWN_SHARE of the whole."""
+    """Add texts whose labels are only believed; labelled tweets weigh their `known_share`."""
     believed = torch.from_numpy(taught.probabilities)
     known = torch.nn.functional.one_hot(data.targets, believed.shape[1]).float()
     count, lessons = len(data.ids), len(taught.texts)
+    share = known_share(count, lessons)
     weights = torch.cat(
-        [data.weights * (KNOWN_SHARE / count), torch.full((lessons,), (1 - KNOWN_SHARE) / lessons)]
+        [data.weights * (share / count), torch.full((lessons,), (1 - share) / lessons)]
     )
     return TrainingSet(
         ids=[*data.ids, *tokenise(tokenizer, taught.texts, max_length)],
@@ -192,6 +194,15 @@ def with_lessons(
         counts=np.concatenate([data.counts, np.ones(lessons, dtype=np.int64)]),
         pad_id=data.pad_id,
     )
+
+
+def known_share(labelled: int, lessons: int) -> float:
+    """Labelled tweets' share of the loss among lessons.
+
+    A few lessons teach nothing, and must not be all that is listened to: each weighs at most as
+    many labelled tweets as there are thousands of them.
+    """
+    return max(KNOWN_SHARE, labelled / (labelled + lessons * (lessons / LESSONS_A_LABEL)))
 
 
 def score(
@@ -226,13 +237,14 @@ def loss_weights(
 def fingerprint(
     config: TrainConfig,
     base: BaseModel,
+    label_map: Sequence[str],
     examples: Sequence[Example],
     texts: Sequence[str] = (),
 ) -> str:
     """Digest of everything that the trained weights follow from."""
     speed = ("threads", "compiled")
     settings = {name: value for name, value in config.to_json().items() if name not in speed}
-    told = [json.dumps(settings, sort_keys=True), base.sha256]
+    told = [json.dumps(settings, sort_keys=True), base.sha256, json.dumps(list(label_map))]
     told += [json.dumps([e.text, e.label, e.split, e.weight]) for e in examples]
     told += [json.dumps(text) for text in texts]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()

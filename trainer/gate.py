@@ -50,11 +50,12 @@ def against_current(
     items = [by_id[tweet_id] for tweet_id in answers.tweet_ids]
     try:
         before = load_classifier(in_use.directory, manifest_sha256=in_use.manifest_sha256)
-        if list(before.label_map) != list(trained.label_map):
+        if set(before.label_map) != set(trained.label_map):
             return {**facts, "passes": False, "reasons": ["the label set has changed"]}
         if before.facts.config.get("split") == "random":
             return {**facts, "passes": False, "reasons": [SEEN_BY_CURRENT]}
         old = before.probabilities([item.text for item in items], cache=cache)
+        old = old[:, [before.label_map.index(value) for value in trained.label_map]]
     except TrainerError as error:
         return {**facts, "passes": False, "reasons": [str(error)]}
     compared = compare(

@@ -98,6 +98,12 @@ class JobContext:
         """Tell whether someone asked this job to stop."""
         return self.heartbeat.stop_asked.is_set()
 
+    def is_cancelled(self) -> bool:
+        """Tell whether a person cancelled it; a signal, or a process that took over, is nobody."""
+        with reading(self.engine) as session:
+            ours = jobs.is_ours(self.job_id, session=session)
+            return ours and jobs.get_job(self.job_id, session=session).cancel_requested
+
 
 Handler = Callable[[JobContext], dict[str, Any]]
 
@@ -155,7 +161,7 @@ def _launch(
         engines.start(name, MODULES[kind], job_id, log=log_file, environment=environment)
     except (OSError, TrainerError) as error:
         with writing(engine) as session:
-            jobs.finish(job_id, "failed", session=session, error=f"could not be started: {error}")
+            jobs.launch_failed(job_id, f"could not be started: {error}", session=session)
 
 
 def run_job(
@@ -204,32 +210,47 @@ def train_handler(context: JobContext) -> dict[str, Any]:
 
     params: config (TrainConfig's JSON); then: "promote" for a probe that the app trains by itself.
     """
-    from trainer.artifacts import publish
-    from trainer.mistakes import mistakes
-    from trainer.train import train
-
     config = TrainConfig.from_json(context.params["config"])
     run_id, examples, labels, start = _open_run(context, config)
     _remove_leftovers(context)
     if (made := _version_of(context, run_id)) is not None:
         return _take_up(context, made)
-    work = context.settings.runs / str(run_id)
     try:
-        trained = train(
-            examples,
-            labels,
-            config,
-            work=work,
-            cache=context.settings.cache,
-            callbacks=_recorder(context, run_id),
-            texts=_unlabelled_texts(context, config, work / UNLABELLED),
-            start=start,
-        )
+        return _trained(context, config, run_id, examples, labels, start)
     except Exception as error:
         with writing(context.engine) as session:
-            state = "cancelled" if isinstance(error, Cancelled) else "failed"
-            runs.end_run(run_id, state, session=session, facts={})
+            if jobs.is_ours(context.job_id, session=session):
+                state = "cancelled" if isinstance(error, Cancelled) else "failed"
+                runs.end_run(run_id, state, session=session, facts={})
         raise
+
+
+def _trained(
+    context: JobContext,
+    config: TrainConfig,
+    run_id: int,
+    examples: list[Example],
+    labels: list[LabelInfo],
+    start: Start | None,
+) -> dict[str, Any]:
+    """Train and publish. Raises Cancelled, the checkpoints kept, where no person cancelled it."""
+    from trainer.artifacts import publish
+    from trainer.mistakes import mistakes
+    from trainer.train import train
+
+    work = context.settings.runs / str(run_id)
+    trained = train(
+        examples,
+        labels,
+        config,
+        work=work,
+        cache=context.settings.cache,
+        callbacks=_recorder(context, run_id),
+        texts=_unlabelled_texts(context, config, work / UNLABELLED),
+        start=start,
+    )
+    if trained.cancelled and not context.is_cancelled():
+        raise Cancelled("stopped from outside; its checkpoints are kept")
     published = publish(
         context.settings.models, trained.write, {"run": run_id, "labels": trained.label_map}
     )
@@ -285,15 +306,17 @@ def _take_up(context: JobContext, version: ModelVersion) -> dict[str, Any]:
     with writing(context.engine) as session:
         run = runs.get_run(version.run_id or 0, session=session)
         seconds, speed = run.seconds, run.tweets_per_second
-        runs.end_run(run.id, "succeeded", session=session, facts={})
-    wanted = version.state == "candidate" and _wants_promotion(context, version.comparison)
+        cancelled = bool(run.environment.get("cancelled"))
+        runs.end_run(run.id, "cancelled" if cancelled else "succeeded", session=session, facts={})
+    wanted = version.state == "candidate" and not cancelled
+    wanted = wanted and _wants_promotion(context, version.comparison)
     predicted = _promote(context, version.id) if wanted else 0
     return {
         "run": version.run_id,
         "version": version.number,
         "state": "current" if wanted else version.state,
         "metrics": {name: found for name, found in version.metrics.items() if name in SPLITS},
-        "cancelled": False,
+        "cancelled": cancelled,
         "predicted": predicted,
         "seconds": seconds,
         "tweets_per_second": speed,
@@ -339,7 +362,10 @@ def _unasked(context: JobContext) -> bool:
 def _add_version(
     context: JobContext, run_id: int, trained: "Trained", facts: dict[str, Any]
 ) -> tuple[int, int]:
-    """Add the candidate and end the run in one transaction; return the version's id and number."""
+    """Add the candidate and end the run in one transaction; return the version's id and number.
+
+    Raises Cancelled where the job has been taken from this process, which adds nothing then.
+    """
     facts = {
         **facts,
         "kind": trained.config.kind,
@@ -350,12 +376,18 @@ def _add_version(
     }
     state = "cancelled" if trained.cancelled else "succeeded"
     with writing(context.engine) as session:
+        if not jobs.is_ours(context.job_id, session=session):
+            raise Cancelled("another process has taken this training over")
         version = add_model_version(context.project_id, session=session, facts=facts)
         known = runs.get_run(run_id, session=session).environment
         ending = {
             "seconds": trained.seconds,
             "tweets_per_second": trained.tweets_per_second,
-            "environment": {**known, "compiled": trained.compiled},
+            "environment": {
+                **known,
+                "compiled": trained.compiled,
+                "cancelled": trained.cancelled,
+            },
         }
         runs.end_run(run_id, state, session=session, facts=ending)
         return version.id, version.number

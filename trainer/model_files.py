@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trainer.architectures import MODEL_TYPES
+from trainer.architectures import MODEL_TYPES, architecture_of
 from trainer.errors import BaseModelError
 from trainer.links import RULES
 from trainer.weights import check_weights
@@ -48,6 +48,7 @@ def check_directory(directory: Path, *, what: str) -> dict[str, Any]:
             f"{what} is of type {config.get('model_type')!r}; "
             f"only {', '.join(MODEL_TYPES)} can be used"
         )
+    _check_values(config, what)
     for name in ("config.json", "tokenizer_config.json"):
         if name == "config.json" or (directory / name).exists():
             _refuse_own_code(read_json(directory / name, what=what), name, what)
@@ -55,6 +56,16 @@ def check_directory(directory: Path, *, what: str) -> dict[str, Any]:
     plain_file(directory / WEIGHTS, what=what, root=directory)
     check_weights(directory / WEIGHTS, config, what=what)
     return config
+
+
+def _check_values(config: dict[str, Any], what: str) -> None:
+    """Refuse what would be noticed late, or not at all: after the training, or in a package."""
+    if config.get("is_decoder"):
+        raise BaseModelError(f"{what} is a decoder; only encoders can be used")
+    for name in architecture_of(config).dropouts:
+        value = config.get(name, 0.0)
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            raise BaseModelError(f"config.json of {what}: {name} is {value!r}, not 0 to below 1")
 
 
 def plain_file(path: Path, *, what: str, root: Path) -> None:

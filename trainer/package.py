@@ -70,6 +70,8 @@ def package(
     Raises ArtifactError for a damaged model, or an `out` that already holds something.
     """
     classifier = load_classifier(directory, manifest_sha256=manifest_sha256, precision="fp32")
+    if out.resolve() == Path.cwd():
+        raise ArtifactError(f"{out} is the folder that this runs in; name a new one")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ArtifactError(f"{out} exists and is not empty; name a new directory")
     plain = classifier.facts.head.is_linear
@@ -93,8 +95,6 @@ def package(
         )
         (folder / "README.md").write_text(text, encoding="utf-8")
 
-    if out.exists():
-        out.rmdir()
     place_directory(out.absolute(), fill, faults="package_")
     return PackageReport(
         loader="load.py" if whole else "transformers",

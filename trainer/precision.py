@@ -3,7 +3,8 @@
 import functools
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -94,6 +95,16 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("cpu")
+
+
+@contextmanager
+def own_threads() -> Iterator[None]:
+    """Give torch back, at the end of this block, the number of threads that it had before."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def limit_threads(threads: int | None) -> None:

@@ -62,6 +62,11 @@ def check_start(
             f"the version in use grew out of {base_model!r}, not {config.base_model!r}; "
             f"choose that base model, or {BASE_INSTEAD}"
         )
+    if sorted(current_labels) == sorted(labels) and list(current_labels) != list(labels):
+        raise ConfigError(
+            "the labels stand in another order than in the version in use; put them back, or "
+            f"{BASE_INSTEAD}"
+        )
     if list(current_labels) != list(labels):
         raise ConfigError(
             f"the version in use knows the labels {', '.join(current_labels)}; the project has "
@@ -77,7 +82,8 @@ def no_version() -> ConfigError:
 def start_weights(network: "TextClassifier", start: Start, *, base_sha256: str) -> None:
     """Put a published version's weights into a new network of the same shape.
 
-    Raises ArtifactError for a damaged version, ConfigError for one of another shape.
+    Raises ArtifactError for a damaged version, ConfigError for one of another shape, or one whose
+    random split has had it learn from tweets that judge others.
     """
     from safetensors.torch import load_file
 
@@ -90,6 +96,10 @@ def start_weights(network: "TextClassifier", start: Start, *, base_sha256: str) 
         raise ConfigError(
             f"the files of the base model {facts.base_model!r} have changed since version "
             f"{start.version} was trained; {BASE_INSTEAD}"
+        )
+    if facts.config.get("split") == "random":
+        raise ConfigError(
+            f"version {start.version} has learned from tweets of the test split; {BASE_INSTEAD}"
         )
     try:
         network.head.load_state_dict(load_file(start.directory / "head.safetensors"))

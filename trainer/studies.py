@@ -23,6 +23,7 @@ from trainer.learning_curve import LearningCurve, growing_counts, measure_curve
 from trainer.metrics import evaluate
 
 FINE_TUNED_POINTS = 5
+FEWEST_GROUPS = 20  # of which a tenth is two to judge on
 
 
 def study_leakage(
@@ -35,7 +36,16 @@ def study_leakage(
     callbacks: Callbacks | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Leakage:
-    """Compare splits by duplicate group with random ones on all labelled tweets."""
+    """Compare splits by duplicate group with random ones on all labelled tweets.
+
+    Raises DataError where there are too few to split, or no seed.
+    """
+    _check_seeds(seeds)
+    groups = len({example.group for example in examples})
+    if groups < FEWEST_GROUPS:
+        raise DataError(
+            f"{groups} labelled texts are too few to split in two ways; label {FEWEST_GROUPS}"
+        )
     encoder = Encoder.of(config)
     data = labelled_vectors(encoder, examples, label_map, config, cache=cache, callbacks=callbacks)
     return measure_leakage(
@@ -56,14 +66,14 @@ def study_curve(
     """Score probes on growing shares of the training labels, on the validation split.
 
     Validation, not test: the curve is there to decide what to label next.
-    Raises DataError when the validation split holds no label.
+    Raises DataError when the training or the validation split holds no label, or without a seed.
     """
+    _check_seeds(seeds)
+    _check_labels(examples)
     encoder = Encoder.of(config)
     data = labelled_vectors(encoder, examples, label_map, config, cache=cache, callbacks=callbacks)
     splits = np.asarray([example.split for example in examples])
     train, judged = data.rows(splits == "train"), data.rows(splits == "validation")
-    if not len(judged.targets):
-        raise DataError("the validation split holds no label yet; label more tweets")
     truth = [label_map[target] for target in judged.targets]
 
     def score(rows: NDArray[np.int64], seed: int) -> float:
@@ -86,6 +96,17 @@ def study_curve(
         on_progress=on_progress,
         should_stop=callbacks.should_stop if callbacks else None,
     )
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    if not len(seeds):
+        raise DataError("no seed to draw by; give at least one")
+
+
+def _check_labels(examples: Sequence[Example]) -> None:
+    for split, name in (("train", "training"), ("validation", "validation")):
+        if not of_split(examples, split):
+            raise DataError(f"the {name} split holds no label yet; label more tweets")
 
 
 class _Stoppable(NullCallbacks):
@@ -118,9 +139,9 @@ def study_fine_tuned_curve(
     """
     from trainer.train import train
 
+    _check_seeds(seeds)
+    _check_labels(examples)
     known, judged = of_split(examples, "train"), of_split(examples, "validation")
-    if not judged:
-        raise DataError("the validation split holds no label yet; label more tweets")
     held_out = [replace(example, split="test") for example in judged]
     labels = [LabelInfo(value, value) for value in label_map]
     watch = _Stoppable(should_stop)

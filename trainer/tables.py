@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,19 +75,34 @@ def write_predictions(
 ) -> None:
     """Write the table with label, confidence and a column per label's probability.
 
-    Columns that the file has already under these names are replaced. Written beside and
-    renamed, so that a file under `out` is whole.
+    A column that the file has already under such a name is kept, "original_" in front of it.
+    Written beside and renamed, so that a file under `out` is whole.
     """
     added = ["label", "confidence", *(f"probability_{value}" for value in label_map)]
-    kept = [index for index, name in enumerate(table.header) if name not in added]
-    beside = out.with_name(out.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*(table.header[index] for index in kept), *added])
-        for row, values in zip(table.rows, probabilities, strict=True):
-            best = int(values.argmax())
-            shares = [f"{value:.5f}" for value in values]
-            writer.writerow([*(row[i] for i in kept), label_map[best], shares[best], *shares])
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(out)
+    beside = out.with_name(f".{uuid4().hex}.part")
+    try:
+        with beside.open("x", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*_beside(table.header, added), *added])
+            for row, values in zip(table.rows, probabilities, strict=True):
+                best = int(values.argmax())
+                shares = [f"{value:.5f}" for value in values]
+                writer.writerow([*row, label_map[best], shares[best], *shares])
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(out)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _beside(header: Sequence[str], added: Sequence[str]) -> list[str]:
+    """The header's names, each of them another one than those that are added."""
+    found: list[str] = []
+    for given in header:
+        name = given
+        while name in added or (name != given and name in header):
+            name = f"original_{name}"
+        found.append(name)
+    return found

@@ -25,6 +25,7 @@ from trainer.finetune import FineTuned, fine_tune
 from trainer.frozen import Frozen, train_probe, train_zero_shot
 from trainer.metrics import Metrics, evaluate
 from trainer.notebook_split import method, split_like_the_notebook
+from trainer.precision import own_threads
 from trainer.predict import Classifier, facts_to_json
 from trainer.starting import Start
 
@@ -69,6 +70,7 @@ class Trained:
         write_json(directory / FACTS, facts_to_json(self.classifier.facts))
 
 
+@own_threads()
 def train(
     examples: Sequence[Example],
     labels: Sequence[LabelInfo],

@@ -38,6 +38,7 @@ def test_jobs_run_in_order_and_heavy_ones_one_at_a_time(engine: Engine, project_
     assert reserve(engine) == light, "a light job need not wait for a heavy one"
     assert reserve(engine) is None
     with writing(engine) as session:
+        jobs.adopt(first, session=session)
         jobs.finish(first, "succeeded", session=session)
     assert reserve(engine) == second
 
@@ -148,3 +149,50 @@ def test_of_many_launchers_one_gets_the_job(url: str, engine: Engine, project_id
     ]
     answers = [process.communicate(timeout=60)[0].strip() for process in processes]
     assert sorted(answers) == sorted([str(job_id), *["none"] * 5])
+
+
+def test_a_process_that_lost_its_job_neither_ends_nor_moves_its_successors(
+    engine: Engine, project_id: int
+) -> None:
+    job_id = add(engine, project_id)
+    reserve(engine)
+    with writing(engine) as session:
+        job = jobs.adopt(job_id, session=session)
+        assert jobs.is_ours(job_id, session=session)
+        job.owner, job.pid = "elsewhere:1", 1  # resumed there meanwhile
+    with writing(engine) as session:
+        assert not jobs.is_ours(job_id, session=session)
+        assert jobs.heartbeat(job_id, session=session), "it is told to stop"
+        jobs.report_progress(
+            job_id, session=session, done=1, total=2, message="mine", eta_seconds=None
+        )
+        jobs.finish(job_id, "cancelled", session=session)
+    with reading(engine) as session:
+        job = jobs.get_job(job_id, session=session)
+        assert (job.state, job.message) == ("running", "starting")
+
+
+def test_a_cancelled_job_that_kept_something_is_not_resumed(
+    engine: Engine, project_id: int
+) -> None:
+    job_id = add(engine, project_id)
+    for result in (None, {"version": 3}):
+        reserve(engine)
+        with writing(engine) as session:
+            jobs.adopt(job_id, session=session)
+            jobs.finish(job_id, "cancelled", session=session, result=result)
+        if result is None:
+            with writing(engine) as session:
+                jobs.requeue(job_id, session=session)
+    with pytest.raises(ConflictError, match="start a new one"), writing(engine) as session:
+        jobs.requeue(job_id, session=session)
+
+
+def test_a_job_whose_process_could_not_be_started_has_failed(
+    engine: Engine, project_id: int
+) -> None:
+    job_id = add(engine, project_id)
+    reserve(engine)
+    with writing(engine) as session:
+        jobs.launch_failed(job_id, "no python", session=session)
+    assert state(engine, job_id) == "failed"

@@ -88,7 +88,31 @@ def deep_json(directory):
     (directory / "config.json").write_text("[" * 100_000)
 
 
+def more_words(directory):
+    path = directory / "tokenizer.json"
+    values = json.loads(path.read_text())
+    values["model"]["vocab"] |= {f"more{n}": 100 + n for n in range(50)}
+    path.write_text(json.dumps(values))
+
+
+def no_unknown(directory):
+    path = directory / "tokenizer.json"
+    values = json.loads(path.read_text())
+    del values["model"]["vocab"]["[UNK]"]
+    path.write_text(json.dumps(values))
+
+
 HOSTILE = {
+    "a tokenizer with more words": (more_words, "words, the model"),
+    "no word for the unknown": (no_unknown, "tokenizer in model does not load"),
+    "a dropout of 7": (edit_config(hidden_dropout_prob=7), "hidden_dropout_prob is 7"),
+    "no number where one belongs": (edit_config(layer_norm_eps="x"), "does not load"),
+    "padding outside the vocabulary": (edit_config(pad_token_id=10**6), "does not load"),
+    "a decoder": (edit_config(is_decoder=True), "only encoders"),
+    "weights that are no numbers": (
+        edit_weights(lambda w: w["pooler.dense.bias"].fill_(torch.nan)),
+        "what is no number",
+    ),
     "no safetensors": (only_pickle, "no readable model.safetensors"),
     "code in the configuration": (edit_config(auto_map={"AutoModel": "x.Y"}), "auto_map"),
     "code in the tokenizer": (edit_json("tokenizer_config.json", auto_map={}), "auto_map"),

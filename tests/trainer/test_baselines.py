@@ -1,13 +1,15 @@
 """The yardsticks, the flattery of a random split, and the learning curve, on small made-up data."""
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.baselines import majority_baseline, tfidf_baseline
+from trainer.baselines import baselines, majority_baseline, tfidf_baseline
 from trainer.config import TrainConfig
 from trainer.data import Example
 from trainer.errors import Cancelled, DataError, TooFewLabelsError
@@ -19,6 +21,7 @@ from trainer.learning_curve import (
     measure_curve,
 )
 from trainer.probe_watch import Labelled
+from trainer.studies import study_curve, study_fine_tuned_curve, study_leakage
 
 WORDS = {"a": "warm hot summer sun", "b": "cold winter ice snow"}
 
@@ -141,3 +144,25 @@ def test_a_curve_beyond_the_labels_is_refused_and_a_stop_is_heard():
 def test_counts_grow_to_all_labels():
     assert growing_counts(12_000, 4)[-1] == 12_000
     assert growing_counts(20, 4) == [20]
+
+
+def test_texts_without_a_word_leave_the_majority_as_the_only_yardstick():
+    signs = [replace(e, text="🔥🔥" if e.label == "a" else "🙂") for e in examples()]
+    assert list(baselines(signs, ["a", "b"])) == ["majority"]
+    assert list(baselines(examples(), ["a", "b"])) == ["majority", "tfidf"]
+    only_test = [replace(e, split="test") for e in examples()]
+    assert baselines(only_test, ["a", "b"]) == {}
+
+
+def test_studies_say_what_they_lack(tmp_path, quick):
+    asked = {"cache": tmp_path, "seeds": range(3)}
+    with pytest.raises(DataError, match="too few to split"):
+        study_leakage(examples(10), ["a", "b"], quick, **asked)
+    for lacking, name in (("train", "training"), ("validation", "validation")):
+        some = [e for e in examples() if e.split != lacking]
+        for study in (study_curve, partial(study_fine_tuned_curve, work=tmp_path / "w")):
+            with pytest.raises(DataError, match=f"the {name} split holds no label"):
+                study(some, ["a", "b"], quick, **asked)
+    for study in (study_leakage, study_curve):
+        with pytest.raises(DataError, match="seed"):
+            study(examples(), ["a", "b"], quick, cache=tmp_path, seeds=range(0))

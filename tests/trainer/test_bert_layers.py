@@ -1,5 +1,7 @@
 """BERT's layers as we compute them say what transformers' say, and learn what they learn."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,7 @@ from tiny_models import FILLER, save_tiny_bert
 from torch import nn
 from transformers.activations import ACT2FN
 
-from trainer.architectures import architecture_of, layers_of
+from trainer.architectures import layers_of, reserved_in
 from trainer.base_model import find_base_model
 from trainer.batching import pad
 from trainer.bert_layers import _SelfAttention, can_compute, encoder_states, self_attention
@@ -70,7 +72,7 @@ def test_logits_and_gradients_are_those_of_transformers(kind, pooling, directory
 def test_the_longest_text_may_have_all_positions(kind, directory_of):
     encoder = encoder_of(directory_of(kind))
     config = encoder.config.to_dict()
-    row = [2] * (config["max_position_embeddings"] - architecture_of(config).reserved - 1)
+    row = [2] * (config["max_position_embeddings"] - reserved_in(config) - 1)
     for odd in (row, [*row, 2]):  # attention pads one of them
         with torch.inference_mode():
             ours = encoder_states(encoder, pack([odd]))[: len(odd)]
@@ -228,3 +230,17 @@ def test_without_a_gain_from_onednn_float32_stays_with_the_encoder(directory_of,
 def test_what_it_does_not_compute_is_left_to_transformers(directory_of):
     for kind in set(SAVERS) - set(COMPUTED):
         assert not can_compute(encoder_of(directory_of(kind)))
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+def test_positions_are_counted_from_the_padding_tokens_number(padding, tmp_path, tiny_roberta):
+    directory = shutil.copytree(tiny_roberta, tmp_path / "roberta")
+    config = directory / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"pad_token_id": padding}))
+    encoder = encoder_of(directory)
+    assert reserved_in(encoder.config.to_dict()) == padding + 1
+    row = [9, 8, 7, 6, 9]
+    with torch.inference_mode():
+        ours = encoder_states(encoder, pack([row]))[: len(row)]
+        theirs = encoder(input_ids=torch.tensor([row])).last_hidden_state[0]
+    assert torch.allclose(ours, theirs, atol=1e-5)

@@ -70,3 +70,17 @@ def test_a_version_of_the_random_split_neither_passes_nor_judges(quick, examples
     found = against_current(fair, examples, after, cache=tmp_path / "c")
     assert found["reasons"] == [SEEN_BY_CURRENT]
     assert {e.split for e in examples} == {"train", "validation", "test"}  # as they were
+
+
+def test_labels_in_another_order_are_compared_label_by_label(quick, examples, labels, tmp_path):
+    config = replace(quick, kind="probe")
+    _, before = made(examples, labels, config, tmp_path, "before")
+    trained, _ = made(examples, labels[::-1], config, tmp_path, "after")
+    found = against_current(trained, examples, before, cache=tmp_path / "c")
+    assert "the label set has changed" not in found["reasons"]
+    assert found["difference"]["macro_f1"] == pytest.approx(0, abs=0.05)
+    fewer, _ = made(
+        [e for e in examples if e.label != "0"], labels[:1] + labels[2:], config, tmp_path, "few"
+    )
+    found = against_current(fewer, examples, before, cache=tmp_path / "c")
+    assert found["reasons"] == ["the label set has changed"]

@@ -173,6 +173,22 @@ def test_any_labelled_file_can_be_scored_predicted_and_the_model_taken_away(
         *("--label-column", "sentiment", *options),
     )
     assert scores["n"] == 160
+    some = tmp_path / "some.csv"
+    some.write_text("sentiment,message\n,hello there\n1,we must act now crisis\n")
+    few = place.command(
+        *("trainer", "evaluate", str(some), "--text-column", "message"),
+        *("--label-column", "sentiment", *options),
+    )
+    assert few["n"] == 1, "rows without a label are left out"
+    odd = tmp_path / "odd.csv"
+    odd.write_text("label,confidence\nact now,7\n")
+    place.command("trainer", "predict", str(odd), str(odd), "--text-column", "label", *options)
+    with odd.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["original_label"], row["original_confidence"]) == ("act now", "7")
+    database = str(place.data / "relabel.db")
+    into = ("trainer", "predict", str(labelled), database, *options)
+    assert "the database in use" in str(place.command(*into, code=1)["message"])
     place.command("trainer", "predict", str(labelled), str(out), *options)
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -207,7 +223,11 @@ def test_refusals_are_one_line_with_the_next_step(place: Installation) -> None:
     )
     for wrong in (("run",), ("promote", "--project", "climate", "x"), ("dance",)):
         place.command("trainer", *wrong, code=2)
-    place.command("trainer", "run", "--project", "climate", "--epochs", "0", code=1)
+    place.command("trainer", "run", "--project", "climate", "--epochs", "0", code=2)
+    for name in ("leakage", "curve"):
+        place.command("trainer", name, "--project", "climate", "--seeds", "0", code=2)
+    here = ("trainer", "package", "--project", "climate", "--model", "1", ".")
+    assert "name a new one" in str(place.command(*here, code=1)["message"])
 
 
 def start_long_run(place: Installation) -> int:
@@ -253,4 +273,56 @@ def test_a_killed_training_harms_nothing_and_resumes(place: Installation) -> Non
         assert len(runs) == 1
         after = session.scalar(select(func.count()).select_from(ModelVersion))
     assert after == versions + 1, "a cancelled training keeps its best epoch as a candidate"
+    assert the_current(place) == before
+
+
+def test_a_training_that_is_asked_to_end_resumes_and_promotes_nothing_half_learnt(
+    place: Installation,
+) -> None:
+    """A signal is no cancel: a reboot must not make a version of the first epochs."""
+    before = the_current(place)
+    job_id = start_long_run(place)
+    with reading(place.engine) as session:
+        pid = jobs.get_job(job_id, session=session).pid
+        versions = session.scalar(select(func.count()).select_from(ModelVersion))
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    job = place.wait(job_id, "interrupted", "succeeded")
+    assert job.state == "interrupted"
+    with reading(place.engine) as session:
+        run = session.scalars(select(Run).where(Run.job_id == job_id)).one()
+        assert session.scalar(select(func.count()).select_from(ModelVersion)) == versions
+        done, kept = len(epochs_of(run.id, session=session)), run.id
+    assert done < 60
+    assert list((place.settings.runs / str(kept) / "checkpoints").glob("step-*"))
+    assert the_current(place) == before
+    with writing(place.engine) as session:
+        jobs.requeue(job_id, session=session)
+    ended = place.wait(job_id, "succeeded", "failed", "cancelled")
+    assert (ended.state, ended.result["cancelled"]) == ("succeeded", False)
+    with reading(place.engine) as session:
+        assert len(epochs_of(kept, session=session)) == 60
+
+
+def test_a_cancelled_training_is_neither_resumed_nor_reproduced(place: Installation) -> None:
+    with reading(place.engine) as session:
+        cancelled = session.scalars(select(Run).where(Run.state == "cancelled")).all()
+        run = next(one for one in cancelled if one.environment.get("cancelled"))
+        job_id, number = run.job_id, run.id
+    resume = ("trainer", "resume", "--project", "climate", str(job_id))
+    assert "start a new one" in str(place.command(*resume, code=1)["message"])
+    again = ("trainer", "reproduce", "--project", "climate", str(number))
+    assert "was cancelled" in str(place.command(*again, code=1)["message"])
+
+
+def test_a_damaged_version_is_not_put_in_use(place: Installation) -> None:
+    before = the_current(place)
+    with reading(place.engine) as session:
+        others = session.scalars(select(ModelVersion).where(ModelVersion.state != "current"))
+        version = next(one for one in others if one.kind == "fine_tuned")
+        number, file = version.number, place.data / version.directory / "model.safetensors"
+    file.rename(file.with_suffix(".away"))
+    promote = ("trainer", "promote", "--project", "climate", str(number))
+    assert "model.safetensors" in str(place.command(*promote, code=1)["message"])
+    file.with_suffix(".away").rename(file)
     assert the_current(place) == before

@@ -83,3 +83,18 @@ def test_a_probe_cannot_go_on_from_a_version(quick, examples, labels, tmp_path):
         check_start(probe, "fine_tuned", "b", ["0", "1"], ["0", "1"])
     with pytest.raises(ConfigError, match="goes with"):
         train(examples, labels, probe, work=tmp_path / "w", cache=tmp_path / "c")
+
+
+def test_a_version_that_has_seen_test_tweets_is_no_start(quick, examples, labels, tmp_path):
+    config = replace(quick, split="random", epochs=1)
+    trained = train(examples, labels, config, work=tmp_path / "first", cache=tmp_path / "c")
+    published = publish(tmp_path / "models", trained.write, {})
+    start = Start(4, published.directory, published.manifest_sha256)
+    with pytest.raises(ConfigError, match="version 4 has learned from tweets of the test split"):
+        go_on(quick, examples, labels, tmp_path, start)
+
+
+def test_labels_in_another_order_are_said_to_be_so():
+    config = TrainConfig(base_model="b", start_from="current")
+    with pytest.raises(ConfigError, match="another order"):
+        check_start(config, "fine_tuned", "b", ["1", "0"], ["0", "1"])

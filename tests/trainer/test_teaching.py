@@ -7,6 +7,7 @@ import pytest
 from tiny_models import make_examples
 
 from trainer.callbacks import NullCallbacks
+from trainer.finetune import KNOWN_SHARE, known_share
 from trainer.teaching import ENOUGH, SURE, sharpened, teach
 from trainer.train import train
 
@@ -65,3 +66,32 @@ def test_nobody_is_taught_with_labels_enough_or_nothing_to_read(quick, few, tmp_
     assert lessons is not None
     assert len(lessons.texts) == 7
     assert lessons.probabilities.shape == (7, 4)
+
+
+def test_a_few_lessons_weigh_little_and_many_most():
+    """However many are labelled: three tweets that are left over must not be all that is learnt."""
+    assert known_share(1500, 3) > 0.99999
+    assert known_share(100, 100) == pytest.approx(100 / 110)
+    assert known_share(1500, 50) > 0.99
+    for labelled in (32, 256, 1600):
+        assert known_share(labelled, 4000) == KNOWN_SHARE
+    shares = [known_share(400, lessons) for lessons in (1, 10, 100, 1000, 4000)]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_the_last_unlabelled_tweets_do_not_spoil_a_training(quick, few, labels, tmp_path):
+    known = make_examples(200, seed=5)
+    examples = [replace(e, split="train" if n < 100 else "test") for n, e in enumerate(known)]
+    _, texts = few
+    scores = {}
+    for count in (0, 3, 30):
+        trained = train(
+            examples,
+            labels,
+            replace(quick, epochs=6),
+            work=tmp_path / str(count),
+            cache=tmp_path / "cache",
+            texts=texts[:count],
+        )
+        scores[count] = trained.metrics["test"].macro_f1
+    assert min(scores[3], scores[30]) > scores[0] - 0.05, scores
