@@ -14,6 +14,7 @@ from db.settings import Settings
 from db.user_commands import add_user_commands
 
 Result = Mapping[str, Any]
+FILES = {"backup": "the file to write", "restore": "the backup to put back"}
 
 
 def upgrade_command(_arguments: argparse.Namespace) -> Result:
@@ -39,12 +40,12 @@ def health_command(_arguments: argparse.Namespace) -> Result:
 
 
 def backup_command(arguments: argparse.Namespace) -> Result:
-    """Copy the database while it is in use, and check the copy."""
+    """Write a checked copy of the database, also while people answer."""
     return backup(Settings.from_environment().database_url, arguments.file)
 
 
 def restore_command(arguments: argparse.Namespace) -> Result:
-    """Put a backup in the database's place; the old one is kept beside it."""
+    """Put a backup in the database's place, which is kept beside it; stop the app first."""
     return restore(Settings.from_environment().database_url, arguments.file)
 
 
@@ -68,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         ("restore", restore_command, lambda result: f"restored {result['path']}"),
     ):
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
-        if name in {"backup", "restore"}:
-            command.add_argument("file", type=Path, metavar="FILE", help="the backup")
+        if name in FILES:
+            command.add_argument("file", type=Path, metavar="FILE", help=FILES[name])
         add_json(command)
         command.set_defaults(function=function, show=show)
     add_user_commands(commands)

@@ -21,7 +21,7 @@ Result = Mapping[str, Any]
 
 
 def add_command(given: argparse.Namespace) -> Result:
-    """Make an account; asks for its password unless --no-password."""
+    """Make an account, an annotator's by default; asks for its password unless --no-password."""
     password = None if given.no_password else _new_password(given)
     account = accounts.NewAccount(given.name, given.email, given.role, password)
     with writing(_engine()) as session:
@@ -109,7 +109,7 @@ def _show(result: Result) -> str:
 
 def add_user_commands(commands: Any) -> None:
     """Add `user` and its commands to a parser."""
-    text = "Add, list, change and disable accounts."
+    text = "Add, list, change and disable accounts; give passwords."
     user = commands.add_parser("user", help=text, description=text)
     below = user.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     add_json(user)
@@ -126,7 +126,8 @@ def add_user_commands(commands: Any) -> None:
             command.add_argument("name", metavar="NAME", help="the person's name")
         if name in {"add", "change"}:
             default = "annotator" if name == "add" else None
-            command.add_argument("--role", choices=accounts.ROLES, default=default)
+            words = f"what the person may do; default: {default or 'as before'}"
+            command.add_argument("--role", choices=accounts.ROLES, default=default, help=words)
             command.add_argument("--email", help="address by which a provider knows the person")
         if name in {"add", "password"}:
             command.add_argument(

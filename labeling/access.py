@@ -18,7 +18,7 @@ from labeling.errors import AccessRefused
 WAYS = ("local", "accounts", "oidc")
 _HOW = (
     "To share it, add an account (python -m db user add NAME --role admin) and start with "
-    "RELABEL_ACCESS=accounts, or use oidc (docs/operations.md)"
+    "RELABEL_ACCESS=accounts, or use oidc (docs/access.md)"
 )
 _OIDC = ("RELABEL_OIDC_METADATA_URL", "RELABEL_OIDC_CLIENT_ID", "RELABEL_OIDC_CLIENT_SECRET")
 
@@ -88,9 +88,7 @@ def oidc_settings(chosen: Access) -> dict[str, str]:
     missing = [name for name, value in values.items() if not value]
     missing += [] if chosen.url else ["RELABEL_URL"]
     if missing:
-        raise AccessRefused(
-            f"RELABEL_ACCESS=oidc needs {', '.join(missing)} too (docs/operations.md)"
-        )
+        raise AccessRefused(f"RELABEL_ACCESS=oidc needs {', '.join(missing)} too (docs/access.md)")
     metadata, identity, secret = values.values()
     return {
         "redirect_uri": f"{chosen.url}/oauth2callback",

@@ -18,7 +18,7 @@ from db.types import now
 
 @dataclass(frozen=True)
 class Limit:
-    """`free` failures cost no wait; then it doubles from a second up to `longest`.
+    """After `free` failures the next try waits: a second, then twice as long, up to `longest`.
 
     Failures are forgotten after `forgotten` without another one.
     """
@@ -30,9 +30,9 @@ class Limit:
     def wait(self, failures: int) -> timedelta:
         """Return how long to wait after so many failures."""
         over = failures - self.free
-        if over <= 0:
+        if over < 0:
             return timedelta(0)
-        return min(self.longest, timedelta(seconds=2 ** min(over - 1, 30)))
+        return min(self.longest, timedelta(seconds=2 ** min(over, 30)))
 
 
 OF_NAME = Limit(free=5, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))

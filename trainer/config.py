@@ -68,14 +68,14 @@ class TrainConfig:
 
     kind: str = "fine_tuned"  # fine_tuned, probe (a head on frozen embeddings) or zero_shot
     base_model: str = BUNDLED_BASE_MODEL  # the bundled name, a local directory, or a hub name
-    epochs: int = 3  # passes over the training data
+    epochs: int = 3  # passes of a fine-tuning over the training data
     learning_rate: float = 2.8e-4  # peak; small encoders take more than bert-base's 2e-5
-    batch_size: int = 64  # tweets a step, before gradient accumulation
+    batch_size: int = 64  # tweets a batch, before gradient accumulation
     max_length: int = 96  # tokens kept of a text, [CLS] and [SEP] among them
-    links: str = "short"  # whole: Twitter's links as they are, a third of a short tweet's tokens
+    links: str = "short"  # each t.co link is one word; whole: as it stands
     warmup: float = 0.1  # share of the steps in which the learning rate rises
     decay: str = "linear"  # of the learning rate, to 0; cosine, or none: it stays at its peak
-    weight_decay: float = 0.01  # AdamW's, on matrices only
+    weight_decay: float = 0.01  # the optimiser's, on matrices only
     optimizer: str = "adamw"  # adamw or sgd
     head: str = "linear"  # linear or mlp
     mlp_widths: tuple[int, ...] = (256,)  # hidden layers of the mlp head
@@ -93,14 +93,14 @@ class TrainConfig:
     evaluations_per_epoch: int = 1  # validations (and checkpoints) in each epoch
     precision: str = "auto"  # bf16 where this machine gains from it, else fp32
     compiled: str = "auto"  # compile the layers of a fine-tuning where that is faster
-    probe_steps: int = 800  # most optimiser steps of a probe
-    probe_l2: float = 0.0  # penalty on a linear probe's weights; 0: chosen on validation
-    ngrams: str = "auto"  # join: character n-grams beside the encoder; auto: for probes
+    probe_steps: int = 800  # most optimiser steps of a probe without n-grams
+    probe_l2: float = 0.0  # of a linear probe without n-grams; 0: chosen on validation
+    ngrams: str = "auto"  # character n-grams beside the encoder; auto: for linear probes
     unlabelled_texts: int = 4000  # from which a fine-tuning learns while labels are few
     labels_used: str = "gold"  # gold_and_single: also answers that are not gold yet
     start_from: str = "base"  # current: go on from the version in use, if fine-tuned
     split: str = "project"  # random: the course notebook's, which leaks; to compare only
-    seed: int = 0
+    seed: int = 0  # from which everything random follows
     threads: int | None = None  # torch threads; None leaves torch's choice
 
     def __post_init__(self) -> None:
