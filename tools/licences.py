@@ -23,10 +23,11 @@ KNOWN: dict[str, str] = {"pysqlite3": "Zlib"}
 HEAD = """# Licences
 
 Everything that `requirements.lock` installs, as its own metadata says (made by
-`python tools/licences.py`; a test compares). All are permissive. What is for other platforms
-only, and CUDA's libraries (`requirements-cuda.lock`: NVIDIA's own licence, needed by PyPI's build
-of torch for Linux only), are not listed. Model weights: see
-[dependencies](decisions/0002-dependencies.md).
+`python tools/licences.py`; a test compares). All are permissive but those of certifi and, in part,
+tqdm, which are under the MPL-2.0: weak copyleft, which asks for the source of their own files only,
+where changed ones are passed on. What is for other platforms only, and CUDA's libraries
+(`requirements-cuda.lock`: NVIDIA's own licence, needed by PyPI's build of torch for Linux only),
+are not listed. Model weights: see [dependencies](decisions/0002-dependencies.md).
 
 | package | licence |
 |---|---|
