@@ -154,6 +154,37 @@ def test_a_running_training_shows_progress_and_can_be_cancelled(
         assert session.scalar(select(Job.cancel_requested).where(Job.id == job_id))
 
 
+def test_who_may_not_train_is_told_who_may_cancel(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        job_id = jobs.enqueue(modelled, "train", {"config": {}}, session=session).id
+        assert jobs.reserve_next(session=session) is not None
+    for name in ("train", "models"):
+        at = open_page(name, person="Ben")
+        button = at.button(key=f"job_cancel_{job_id}")
+        assert button.disabled
+        assert button.help == "Cancelling takes an admin."
+
+
+def test_a_cancel_that_is_refused_says_so_in_its_place(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        job_id = jobs.enqueue(modelled, "train", {"config": {}}, session=session).id
+        assert jobs.reserve_next(session=session) is not None
+    at = open_page("train")
+    with writing(engine) as session:
+        ada = session.scalars(select(Annotator).where(Annotator.name == "Ada")).one()
+        ada.role = "annotator"
+    at.button(key=f"job_cancel_{job_id}").click().run()
+    assert not at.exception
+    assert "may not train" in at.error[0].value
+    assert "Train" in at.title[0].value
+    with reading(engine) as session:
+        assert not session.scalar(select(Job.cancel_requested).where(Job.id == job_id))
+
+
 def test_an_interrupted_training_can_be_resumed(
     modelled: int, open_page: Opener, engine: Engine
 ) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.schema import Job
 from db.sessions import reading
-from labeling import work
+from labeling import permissions, work
 from labeling.pages.parts import context, errors, resources
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, duration
@@ -157,19 +157,38 @@ def progress(job: JobView) -> None:
 
 
 def cancel_button(job: JobView) -> None:
-    """Draw the button that cancels an open job."""
+    """Draw the button that cancels an open job, and why it could not."""
+    allowed = _may_act(job)
     st.button(
         "Cancelling" if job.cancel_requested else "Cancel",
         key=f"job_cancel_{job.id}",
-        disabled=job.cancel_requested,
+        disabled=job.cancel_requested or not allowed,
+        help=None if allowed else f"Cancelling takes {_whom(job)}.",
         icon=":material/close:",
         on_click=_cancel,
         args=(job.id,),
     )
+    errors.show_kept(_problem(job.id))
+
+
+def _may_act(job: JobView) -> bool:
+    """Tell whether who is here may cancel a job and go on with it: who might have started it."""
+    with reading(resources.engine()) as session:
+        person = context.signed_in(session)
+        return person is not None and permissions.may(person.role, work.ACTION[job.kind])
+
+
+def _whom(job: JobView) -> str:
+    role = permissions.ACTIONS[work.ACTION[job.kind]]
+    return f"{'an' if role.startswith('a') else 'a'} {role}"
+
+
+def _problem(job_id: int) -> str:
+    return f"job_problem_{job_id}"
 
 
 def _cancel(job_id: int) -> None:
-    with errors.shown():
+    with errors.kept(_problem(job_id)):
         work.cancel(job_id, engine=resources.engine(), annotator_id=context.acting())
 
 
@@ -185,10 +204,15 @@ def ended(job: JobView) -> None:
         )
     elif job.state == "cancelled":
         st.info(f"{title} was cancelled.", icon=":material/cancel:")
-    if job.state in {"failed", "interrupted", "cancelled"} and st.button(
+    if job.state not in {"failed", "interrupted", "cancelled"}:
+        return
+    allowed = _may_act(job)
+    if st.button(
         "Try again" if job.state == "failed" else "Resume",
         key=f"job_resume_{job.id}",
         icon=":material/play_arrow:",
+        disabled=not allowed,
+        help=None if allowed else f"Going on takes {_whom(job)}.",
     ):
         with errors.shown():
             resume(job.id)
