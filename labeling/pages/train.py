@@ -147,9 +147,8 @@ def _last(
     st.subheader("Last training")
     jobs.ended(job)
     made = next((row for row in known if row.number == job.result.get("version")), None)
-    current = next((row for row in known if row.state == "current"), None)
     if made is not None:
-        versions.verdict(page, made, current, labels)
+        versions.verdict(page, made, known, labels)
     _curves(page, job.id, live=False)
 
 
