@@ -11,7 +11,7 @@ from labeling.pages.parts import errors, flips, notice, resources, tables
 from labeling.pages.parts.context import PageContext
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.plain import plain
-from labeling.pages.parts.wording import KINDS, chance, counted, interval, percent, score
+from labeling.pages.parts.wording import KINDS, agreed, chance, counted, interval, percent, score
 from trainer.metrics import Metrics
 
 YARDSTICKS = {"tfidf": "TF-IDF with logistic regression", "majority": "Majority label"}
@@ -223,7 +223,8 @@ def promote_button(
                 annotator_id=page.annotator_id,
             )
             after = (
-                f"{counted(done.to_predict, 'tweet')} are being pre-labelled"
+                f"{counted(done.to_predict, 'tweet')} "
+                f"{agreed(done.to_predict, 'is', 'are')} being pre-labelled"
                 if done.to_predict
                 else "its predictions are in place"
             )
