@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.schema import Job
 from db.sessions import reading
-from labeling import permissions, work
-from labeling.pages.parts import context, errors, resources
+from labeling import permissions, prelabel, work
+from labeling.pages.parts import context, errors, resources, session_keys
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, duration
 from trainer import job as trainer_job
@@ -112,8 +112,9 @@ def model_work(project_id: int, *, failures: bool) -> bool:
     The newest training or pre-labelling, live while it is open; with `failures`, also why it
     ended if that was not what somebody wanted.
     """
-    found = [newest(project_id, kind) for kind in ("train", "prelabel")]
-    known = sorted((job for job in found if job is not None), key=lambda job: (job.open, job.id))
+    known = _model_jobs(project_id)
+    if known and follow_up(known[-1], project_id):
+        known = _model_jobs(project_id)
     if not known or not (
         known[-1].open or (failures and known[-1].state in {"failed", "interrupted"})
     ):
@@ -121,6 +122,27 @@ def model_work(project_id: int, *, failures: bool) -> bool:
     with errors.shown():
         watch(known[-1].id)
     return True
+
+
+def _model_jobs(project_id: int) -> list[JobView]:
+    """Return the newest training and pre-labelling; an open one last, else the newer one."""
+    found = [newest(project_id, kind) for kind in ("train", "prelabel")]
+    return sorted((job for job in found if job is not None), key=lambda job: (job.open, job.id))
+
+
+def follow_up(job: JobView, project_id: int) -> bool:
+    """Start what became due while a job of a model ran, and tell whether that is anything.
+
+    Looked at once for each job and session: what was labelled meanwhile may be enough for the
+    first probe, and nobody may answer any more.
+    """
+    if job.state != "succeeded" or st.session_state.get(session_keys.FOLLOWED_UP) == job.id:
+        return False
+    st.session_state[session_keys.FOLLOWED_UP] = job.id
+    started = None
+    with errors.shown():
+        started = prelabel.after_job(resources.engine(), resources.settings(), project_id)
+    return started is not None
 
 
 def refreshed(job_id: int) -> JobView:
