@@ -73,6 +73,17 @@ def after_answers(engine: Engine, settings: Settings, project_id: int) -> int | 
     return ensure_classifier(engine, settings, project_id)
 
 
+def after_job(engine: Engine, settings: Settings, project_id: int) -> int | None:
+    """Call when a training or a pre-labelling has ended: labels given meanwhile may be enough."""
+    return ensure_classifier(engine, settings, project_id)
+
+
+def is_busy(engine: Engine, project_id: int) -> bool:
+    """Tell whether a training or a pre-labelling of the project waits or runs."""
+    with reading(engine) as session:
+        return _busy(project_id, session=session)
+
+
 def next_step(project: Project, *, session: Session) -> Step | None:
     """Return what the project's classifier needs next, None if it is as good as it can be."""
     has_tweets = session.scalar(select(exists().where(Tweet.project_id == project.id)))

@@ -162,7 +162,7 @@ def why_empty(
     asking = asking_of(project, annotator, session=session)
     tweets = session.scalar(select(Tweet.id).where(Tweet.project_id == project.id).limit(1))
     if tweets is None:
-        return "This project has no tweets yet. Import a file on the Data page."
+        return "This project has no tweets yet. Bring in a file on the Data page."
     if own_leases(asking, session=session):
         return "More tweets are waiting for you. Reload the page."
     if focus.narrows:

@@ -19,7 +19,7 @@ from labeling.pages.parts import (
     tweets,
     upload,
 )
-from labeling.pages.parts.wording import counted, percent
+from labeling.pages.parts.wording import agreed, counted, percent
 
 VIEWS = ["Tweets", "Bring in a file"]
 
@@ -100,8 +100,10 @@ def sentence(state: status.Status) -> str:
     share = state.gold_total / state.tweets
     return (
         f"{counted(state.tweets, 'tweet')} in {counted(state.groups, 'duplicate group')}; "
-        f"{state.gold_total:,} have a gold label ({percent(share)}), "
-        f"{state.reviewed:,} were reviewed by a person, {state.predictions:,} have a prediction."
+        f"{state.gold_total:,} {agreed(state.gold_total, 'has', 'have')} a gold label "
+        f"({percent(share)}), "
+        f"{state.reviewed:,} {agreed(state.reviewed, 'was', 'were')} reviewed by a person, "
+        f"{state.predictions:,} {agreed(state.predictions, 'has', 'have')} a prediction."
     )
 
 

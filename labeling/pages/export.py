@@ -13,6 +13,7 @@ ROWS = {
     "predicted": "Predictions",
     "all": "All tweets",
 }
+FORMATS = {"csv": "CSV", "jsonl": "JSON lines"}
 TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 
@@ -41,7 +42,7 @@ def main() -> None:
         list(TYPES),
         default="csv",
         required=True,
-        format_func=lambda key: {"csv": "CSV", "jsonl": "JSON lines"}[key],
+        format_func=lambda key: FORMATS[key],
         key="export_format",
     )
     raw = st.toggle(
@@ -100,7 +101,7 @@ def _result(page: context.PageContext) -> None:
             st.caption("The file of the last export is not kept any more; write it again.")
             return
         format_ = str(done.params.get("format", "csv"))
-        st.text(f"{counted(int(done.result['rows']), 'row')}, {moment(done.finished_at)}")
+        st.text(_outcome(done))
         st.download_button(
             "Download",
             data=path.read_bytes,
@@ -110,6 +111,15 @@ def _result(page: context.PageContext) -> None:
             icon=":material/download:",
             type="primary",
         )
+
+
+def _outcome(done: jobs.JobView) -> str:
+    """Say what an export holds: "All tweets, CSV, 1,511 rows, 30 Nov 2026, 18:09"."""
+    chosen = done.params
+    parts = [ROWS[chosen.get("rows", "gold")], FORMATS[chosen.get("format", "csv")]]
+    parts += ["raw text"] if chosen.get("raw") else []
+    parts += [counted(int(done.result["rows"]), "row"), moment(done.finished_at)]
+    return ", ".join(parts)
 
 
 main()

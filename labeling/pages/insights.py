@@ -9,7 +9,7 @@ from db.training_data import last_event_id
 from labeling import insights, status, suggestion_effect, timeline
 from labeling.pages.parts import charts, context, figures, label_set, resources, tables
 from labeling.pages.parts.label_set import LabelSet
-from labeling.pages.parts.wording import counted, percent
+from labeling.pages.parts.wording import agreed, counted, percent
 
 PARTS = ["People", "Suggestions", "Corpus"]
 
@@ -64,7 +64,8 @@ def _people(page: context.PageContext, labels: LabelSet) -> None:
     st.text(
         f"{counted(len(rows), 'person', 'people')} gave "
         f"{counted(sum(row.answers for row in rows), 'answer')}; "
-        f"{counted(team.alpha.items, 'tweet')} have answers of several."
+        f"{counted(team.alpha.items, 'tweet')} "
+        f"{agreed(team.alpha.items, 'has', 'have')} answers of several."
     )
     table = figures.people(rows)
     figures.shown(table, "people", tables.columns(numbers=["Answers", "Skips"], moments=["Last"]))
@@ -113,7 +114,8 @@ def _corpus(page: context.PageContext, labels: LabelSet) -> None:
         else ""
     )
     st.text(
-        f"{progress.done:,} of {counted(progress.groups, 'duplicate group')} have a gold label "
+        f"{progress.done:,} of {counted(progress.groups, 'duplicate group')} "
+        f"{agreed(progress.done, 'has', 'have')} a gold label "
         f"({percent(share)}){left}."
     )
     if labour.per_answer is not None:

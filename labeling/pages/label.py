@@ -13,6 +13,7 @@ from labeling.widget.exchange import (
     Exchange,
     Taken,
     fill,
+    look_again,
     model_due,
     order_of,
     refill,
@@ -115,6 +116,8 @@ def see_to_the_model(here: context.PageContext, exchange: Exchange) -> None:
     """Let the probe train again when enough answers are new."""
     if model_due(exchange):
         prelabel.after_answers(resources.engine(), resources.settings(), here.project_id)
+        if prelabel.is_busy(resources.engine(), here.project_id):
+            look_again(exchange)
         see_to_the_order(here, exchange)
 
 

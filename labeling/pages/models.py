@@ -45,7 +45,7 @@ def main() -> None:
         )
         st.page_link("labeling/pages/data.py", label="Bring in tweets", icon=":material/upload:")
         return
-    current = next((row for row in known if row.state == "current"), None)
+    current = versions.in_use(known)
     st.text(_sentence(known, current))
     st.dataframe(
         versions.table(known),
@@ -90,12 +90,13 @@ def _detail(
     view: str,
 ) -> None:
     numbers = [row.number for row in known]
+    first = current.number if view == mistakes.ERRORS and current else versions.to_open(known)
     kinds = {row.number: KINDS.get(row.kind, row.kind) for row in known}
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     chosen = row.selectbox(
         "Version",
         numbers,
-        numbers.index(current.number) if view == mistakes.ERRORS and current else 0,
+        numbers.index(first),
         key=f"models_version_{view.lower()}",
         # Not its state: a select box keeps showing what was chosen as it read at that time.
         format_func=lambda number: f"Version {number}, {kinds[number]}",
@@ -108,7 +109,7 @@ def _detail(
             "This version has no score: neither validation nor test held a labelled tweet.",
             icon=":material/info:",
         )
-        versions.promote_button(page, version)
+        versions.decision(page, version, current, labels)
         return
     split = row.segmented_control(
         "Split",
@@ -122,9 +123,9 @@ def _detail(
         mistakes.draw(page, version, split, labels)
         return
     versions.numbers(version, current, split)
-    versions.promote_button(page, version)
+    versions.decision(page, version, current, labels)
     _charts(Metrics.from_json(version.metrics[split]), labels)
-    versions.comparison(version, labels)
+    versions.comparison(page, version, labels, known)
 
 
 def _charts(metrics: Metrics, labels: label_set.LabelSet) -> None:

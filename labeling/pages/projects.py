@@ -7,6 +7,7 @@ import streamlit as st
 from db import projects
 from db.sessions import reading, writing
 from labeling import creating, permissions, status, work
+from labeling.errors import LabelingError
 from labeling.pages.parts import context, errors, label_editor, resources, session_keys, upload
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted
@@ -99,6 +100,8 @@ def _create() -> None:
     labels = label_editor.draw("projects_labels") if own else []
     if st.button("Create the project", key="projects_create"):
         with errors.shown():
+            if not name.strip():
+                raise LabelingError("Give the project a name.")
             with writing(resources.engine()) as session:
                 made = creating.create_project(
                     name.strip(),

@@ -179,11 +179,14 @@ def _walk(place: int, count: int) -> None:
 
 def _take_back(page: context.PageContext) -> None:
     last = st.session_state.get(LAST)
-    if last is None:
-        return
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    row.text(f"Last decision: {last[1]} ({last[2]})", width="content")
-    if row.button("Take it back", type="tertiary", icon=":material/undo:"):
+    # There from the start, so that the first decision moves nothing.
+    said = "No decision here yet" if last is None else f"Last decision: {last[1]} ({last[2]})"
+    row.text(said, width="content")
+    pressed = row.button(
+        "Take it back", type="tertiary", icon=":material/undo:", disabled=last is None
+    )
+    if pressed and last is not None:
         with errors.shown():
             with writing(resources.engine()) as session:
                 project = projects.get_project(page.project_name, session=session)

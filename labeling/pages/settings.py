@@ -1,6 +1,7 @@
 """Settings: labels, guidelines, people, defaults. Each has its own save."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,9 @@ from labeling.pages.parts import (
     resources,
     tables,
 )
+from trainer.config import BUNDLED_BASE_MODEL
+from trainer.errors import BaseModelError
+from trainer.hub import HUB_NAME
 
 SHARES = {
     "validation_share": ("Validation share", 0.01, 0.4, "Of groups brought in from now on"),
@@ -200,6 +204,8 @@ def _defaults(page: context.PageContext) -> None:
         ):
             with errors.shown():
                 page.require("edit_settings")
+                if changes["base_model"] != stored.base_model:
+                    _check_base_model(changes["base_model"])
                 with writing(resources.engine()) as session:
                     project = projects.get_project(page.project_name, session=session)
                     creating.update_settings(
@@ -247,6 +253,16 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
         found["auto_probe_every"] = _count("auto_probe_every", values)
         found["auto_probe"] = st.toggle(SWITCHES["auto_probe"], values["auto_probe"])
     return found
+
+
+def _check_base_model(name: str) -> None:
+    """Raise BaseModelError for what can be no base model; whether a hub has it is not asked."""
+    known = name == BUNDLED_BASE_MODEL or (name != "" and Path(name).is_dir())
+    if not known and not HUB_NAME.fullmatch(name):
+        raise BaseModelError(
+            f"base model {name!r} is neither a directory here nor a hub name; use "
+            f"{BUNDLED_BASE_MODEL}, an existing directory, or a name like bert-base-uncased"
+        )
 
 
 def _share(name: str, values: dict[str, Any]) -> float:

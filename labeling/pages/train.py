@@ -20,7 +20,7 @@ from labeling.pages.parts import (
     versions,
 )
 from labeling.pages.parts.plain import plain
-from labeling.pages.parts.wording import counted, duration
+from labeling.pages.parts.wording import agreed, counted, duration
 from trainer.advice import advise
 from trainer.config import TrainConfig
 
@@ -37,6 +37,8 @@ def main() -> None:
         base_model = projects.settings_of(project).base_model
         known = models.list_versions(project, session=session)
     job = jobs.newest(page.project_id, "train")
+    if job is not None and jobs.follow_up(job, page.project_id):
+        job = jobs.newest(page.project_id, "train")
     if job is not None and job.open:
         st.text("A training is running. Closing this page changes nothing.")
         _running(page, job.id)
@@ -50,11 +52,13 @@ def main() -> None:
             column.altair_chart(charts.shares(labels, of_split), alt=f"Labels in {split}")
         st.caption("Gold labels of people or imported ones, never predictions.")
         if overview.unresolved:
-            st.caption(
-                f"{counted(overview.unresolved, 'training tweet')} beside these have answers and "
+            said = (
+                f"{counted(overview.unresolved, 'training tweet')} beside these "
+                f"{agreed(overview.unresolved, 'has', 'have')} answers and "
                 "no gold label yet. Labels used, under All settings, can count them: the label "
                 "with most answers, on a tie the newest of a reviewer or admin, else left out."
             )
+            st.caption(plain(said))
     else:
         st.info("No tweet has a gold label yet.", icon=":material/label:")
     if job is not None:
@@ -147,9 +151,8 @@ def _last(
     st.subheader("Last training")
     jobs.ended(job)
     made = next((row for row in known if row.number == job.result.get("version")), None)
-    current = next((row for row in known if row.state == "current"), None)
     if made is not None:
-        versions.verdict(page, made, current, labels)
+        versions.verdict(page, made, known, labels)
     _curves(page, job.id, live=False)
 
 

@@ -83,6 +83,11 @@ export function makeAsides({ refs, panels, newKey, timers, ...card }) {
       } else card.say("There is no suggestion here to explain.");
       card.changed();
     },
+    /** Suggestions are hidden: so are the words that one rests on. */
+    hideWords() {
+      if (asking.open()?.kind === "explain") asking.cancel();
+      explain(null);
+    },
     /** Show or hide the tweets that the one on screen stands for. */
     toggleGroup() {
       const item = card.item();

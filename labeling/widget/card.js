@@ -254,6 +254,7 @@ class Card {
     this.hidden = !this.hidden;
     this.keep.prefer("hide", this.hidden ? "yes" : "no");
     this.refs.hide.setAttribute("aria-pressed", String(this.hidden));
+    if (this.hidden) this.asides.hideWords();
     this.draw();
   }
 

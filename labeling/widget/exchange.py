@@ -115,6 +115,11 @@ def model_due(exchange: Exchange) -> bool:
     return due
 
 
+def look_again(exchange: Exchange) -> None:
+    """Have model_due say yes after a while: a job was running, so that none could be started."""
+    exchange.unseen_labels = True
+
+
 def _read(sent: Sequence[Any]) -> tuple[list[Answer], list[Recorded]]:
     """Read answers one by one: one that cannot be read is refused and holds up no other."""
     answers: list[Answer] = []

@@ -2,6 +2,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+import page_project
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
@@ -184,3 +185,32 @@ def test_a_search_is_in_the_address(modelled: int, open_page: Opener) -> None:
     table = at.dataframe[0].value
     assert set(table["Gold"]) == {"Pro"}
     assert set(table["Split"]) == {"train"}
+
+
+def test_a_probe_that_became_due_while_the_first_model_was_made_is_started_once(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    page_project.add_version(engine, project, "zero_shot", quality=0.2, current=True)
+    at = open_page("data")
+    assert not at.exception
+
+    def trainings() -> list[str]:
+        with reading(engine) as session:
+            found = jobs.recent_jobs(project, session=session, kind="train", limit=9)
+            return [job.params["config"]["kind"] for job in found]
+
+    assert trainings() == ["probe", "zero_shot"]
+    at.run()
+    open_page("models")
+    assert trainings() == ["probe", "zero_shot"]
+
+
+def test_a_spreadsheet_is_refused_by_a_sentence_that_says_what_to_do(
+    project: int, open_page: Opener
+) -> None:
+    at = open_page("data", data_view="Bring in a file")
+    at.file_uploader(key="data_upload").set_value(
+        ("tweets.xlsx", b"PK\x03\x04 not a CSV", "application/octet-stream")
+    ).run()
+    assert not at.exception
+    assert "this is a spreadsheet" in at.error[0].value.lower()

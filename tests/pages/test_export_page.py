@@ -46,6 +46,7 @@ def test_a_finished_export_is_offered_for_download(
     at = open_page("export")
     assert not at.exception
     assert at.download_button[0].label == "Download"
+    assert f"Gold labels, CSV, {report.rows} rows, " in words(at)
 
 
 def test_a_file_that_is_gone_is_said_so(project: int, open_page: Opener, engine: Engine) -> None:

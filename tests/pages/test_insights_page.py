@@ -8,6 +8,10 @@ from db.schema import Annotator, Project, Tweet
 from db.sessions import writing
 from labeling.answering import record
 from labeling.asking import Answer
+from labeling.insights import share_of
+from labeling.pages.parts import figures
+from labeling.pages.parts.label_set import LabelSet
+from labeling.suggestion_effect import Arm, SuggestionEffect
 
 
 @pytest.fixture
@@ -46,6 +50,17 @@ def test_too_few_answers_are_said_to_be_too_few(answered: int, open_page: Opener
     at = open_page("insights", insights_part="Suggestions")
     assert not at.exception
     assert "Too few answers" in words(at)
+
+
+def test_a_label_that_nobody_gave_has_a_share_of_nothing() -> None:
+    labels = LabelSet(())
+    none = share_of(0, 0)
+    shown = Arm(4, none, none, {"1": share_of(4, 4)}, None)
+    blind = Arm(6, none, none, {"0": share_of(6, 6)}, None)
+    effect = SuggestionEffect(shown, blind, None, None, None, None, "")
+    rows = {row[0]: row[1:3] for row in figures.arms(effect, labels).to_numpy().tolist()}
+    assert rows["Share of 1"][1].startswith("0.0 % (0.0 % to ")
+    assert rows["Share of 0"][0].startswith("0.0 % (0.0 % to ")
 
 
 def test_the_corpus_part_says_how_far_the_work_is(answered: int, open_page: Opener) -> None:

@@ -2,6 +2,7 @@ from opened import Opener, words
 from sqlalchemy import Engine, select
 
 from db import jobs, projects
+from db.model_versions import promote
 from db.schema import Gold, Project, Tweet
 from db.sessions import reading, writing
 
@@ -105,9 +106,52 @@ def test_a_reader_of_two_versions_sees_what_would_change(
         ["Anti", 40, "0.500", "0.600", "+0.100", "-0.050 to +0.250"],
         ["Neutral", 0, "–", "–", "–", "–"],
     ]
-    assert "recall of label '0' falls" in words(at)
+    assert "Not promoted by itself because:\n– recall of label 'Neutral' falls" in words(at)
     lists = [frame.value["Tweet"].tolist() for frame in at.dataframe if "Tweet" in frame.value]
     assert lists == [texts[:1], texts[1:]]
+
+
+def test_what_was_fixed_and_broken_says_what_is_right_and_what_each_version_said(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        found = session.get_one(Project, modelled)
+        query = select(Gold).where(Gold.label == "1").order_by(Gold.tweet_id).limit(4)
+        gold = session.scalars(query).all()
+        before, version = (projects.get_model(found, n, session=session) for n in (2, 3))
+        version.comparison = {
+            "version": 2,
+            "fixed": [gold[0].tweet_id, gold[1].tweet_id],
+            "broken": [gold[2].tweet_id, gold[3].tweet_id],
+        }
+        for row, wrong in ((before, [gold[0]]), (version, [gold[2], gold[3]])):
+            kept = [
+                {"tweet": one.tweet_id, "truth": "1", "predicted": "2", "confidence": 0.9}
+                for one in wrong
+            ]
+            row.metrics = {**row.metrics, "mistakes": {"test": kept}}
+        gold[3].label = "0"  # changed since: what was said of it then is not known any more
+    at = open_page("models")
+    assert not at.exception
+    fixed, broken = (frame.value for frame in at.dataframe if "Tweet" in frame.value)
+    said = ["Gold label", "Version 2", "Version 3"]
+    assert fixed[said].to_numpy().tolist() == [["Pro", "News", "Pro"], ["Pro", "–", "–"]]
+    assert broken[said].to_numpy().tolist() == [["Pro", "Pro", "News"], ["Neutral", "–", "–"]]
+    assert all("tweet=" in address for address in [*fixed["Open"], *broken["Open"]])
+
+
+def test_the_page_opens_on_a_newer_candidate_else_on_the_version_in_use(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    assert open_page("models").selectbox(key="models_version_scores").value == 3
+    with writing(engine) as session:
+        found = session.get_one(Project, modelled)
+        promote(projects.get_model(found, 3, session=session), session=session)
+        promote(projects.get_model(found, 2, session=session), session=session)
+    at = open_page("models")
+    assert at.selectbox(key="models_version_scores").value == 2
+    at.selectbox(key="models_version_scores").select(3).run()
+    assert at.button(key="promote_3").label == "Use version 3 again"
 
 
 def test_every_score_stands_beside_the_version_in_use_and_what_must_be_beaten(

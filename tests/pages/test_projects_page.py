@@ -75,7 +75,7 @@ def test_a_project_is_created_with_labels_made_by_hand(
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("", "must not be blank"), ("Climate stance", "exists already")]
+    ("name", "message"), [("", "Give the project a name"), ("Climate stance", "exists already")]
 )
 def test_a_name_that_cannot_be_creates_nothing(
     name: str, message: str, project: int, open_page: Opener, engine: Engine

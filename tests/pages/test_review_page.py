@@ -52,6 +52,14 @@ def test_a_project_may_hide_names_until_the_decision(
     assert "Last decision: Pro (Ada: Pro, Ben: Anti)" in words(at)
 
 
+def test_taking_back_has_its_place_before_the_first_decision(
+    disputed: int, open_page: Opener
+) -> None:
+    at = open_page("review")
+    assert "No decision here yet" in words(at)
+    assert next(button for button in at.button if button.label == "Take it back").disabled
+
+
 def test_a_decision_becomes_gold_and_can_be_taken_back(
     disputed: int, open_page: Opener, engine: Engine
 ) -> None:

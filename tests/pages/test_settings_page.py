@@ -1,3 +1,4 @@
+import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
@@ -78,6 +79,24 @@ def test_defaults_are_saved(project: int, open_page: Opener, engine: Engine) -> 
     with reading(engine) as session:
         stored = projects.settings_of(_project(engine, session))
     assert stored.queue_order == "random"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("no model/at/all", False), ("/no/such/folder", False), ("", False), ("bert-base", True)],
+)
+def test_a_base_model_that_cannot_be_one_is_refused_when_it_is_saved(
+    name: str, kept: bool, project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings", settings_part="Defaults")
+    next(box for box in at.text_input if box.label == "Base model").set_value(name)
+    _click(at, "Save defaults")
+    assert not at.exception
+    assert [error.value.endswith("or a name like bert-base-uncased") for error in at.error] == (
+        [] if kept else [True]
+    )
+    with reading(engine) as session:
+        assert (projects.settings_of(_project(engine, session)).base_model == name) is kept
 
 
 def test_an_annotator_sees_settings_but_cannot_save(project: int, open_page: Opener) -> None:

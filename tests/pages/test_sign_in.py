@@ -2,8 +2,9 @@ import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
+from db import projects
 from db.schema import Annotator
-from db.sessions import reading
+from db.sessions import reading, writing
 from labeling.pages.parts import session_keys
 
 
@@ -21,7 +22,34 @@ def test_the_first_person_types_a_name_and_becomes_admin(engine: Engine, open_pa
 
 def test_later_people_pick_their_name(project: int, open_page: Opener, engine: Engine) -> None:
     at = open_page("projects", person="nobody")
-    at.selectbox(key="sign_in_name").set_value("Ben")
+    at.selectbox(key="sign_in_known").set_value("Ben")
+    at.button[0].click().run()
+    assert not at.exception
+    with reading(engine) as session:
+        ben = session.scalars(select(Annotator).where(Annotator.name == "Ben")).one()
+    assert at.session_state[session_keys.ANNOTATOR] == ben.id
+
+
+def test_a_new_name_typed_beside_the_known_ones_counts(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("projects", person="nobody")
+    at.selectbox(key="sign_in_known").set_value("Ben")
+    at.text_input(key="sign_in_name").set_value("Cleo")
+    at.button[0].click().run()
+    assert not at.exception
+    with reading(engine) as session:
+        cleo = session.scalars(select(Annotator).where(Annotator.name == "Cleo")).one()
+    assert (at.session_state[session_keys.ANNOTATOR], cleo.role) == (cleo.id, "annotator")
+
+
+def test_a_page_from_before_the_first_person_takes_the_name_that_was_typed_there(
+    engine: Engine, open_page: Opener
+) -> None:
+    at = open_page("projects", person="nobody yet")
+    at.text_input(key="sign_in_name").set_value("Ben")
+    with writing(engine) as session:
+        projects.get_or_add_annotator("Ada", session=session, role="admin")
     at.button[0].click().run()
     assert not at.exception
     with reading(engine) as session:

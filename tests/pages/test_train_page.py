@@ -143,6 +143,7 @@ def test_a_running_training_shows_progress_and_can_be_cancelled(
     with writing(engine) as session:
         job_id = jobs.enqueue(modelled, "train", {"config": {}}, session=session).id
         assert jobs.reserve_next(session=session) is not None
+        jobs.adopt(job_id, session=session)
         jobs.report_progress(
             job_id, session=session, done=10, total=40, message="training", eta_seconds=120.0
         )
@@ -152,6 +153,37 @@ def test_a_running_training_shows_progress_and_can_be_cancelled(
     at.button(key=f"job_cancel_{job_id}").click().run()
     with reading(engine) as session:
         assert session.scalar(select(Job.cancel_requested).where(Job.id == job_id))
+
+
+def test_who_may_not_train_is_told_who_may_cancel(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        job_id = jobs.enqueue(modelled, "train", {"config": {}}, session=session).id
+        assert jobs.reserve_next(session=session) is not None
+    for name in ("train", "models"):
+        at = open_page(name, person="Ben")
+        button = at.button(key=f"job_cancel_{job_id}")
+        assert button.disabled
+        assert button.help == "Cancelling takes an admin."
+
+
+def test_a_cancel_that_is_refused_says_so_in_its_place(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        job_id = jobs.enqueue(modelled, "train", {"config": {}}, session=session).id
+        assert jobs.reserve_next(session=session) is not None
+    at = open_page("train")
+    with writing(engine) as session:
+        ada = session.scalars(select(Annotator).where(Annotator.name == "Ada")).one()
+        ada.role = "annotator"
+    at.button(key=f"job_cancel_{job_id}").click().run()
+    assert not at.exception
+    assert "may not train" in at.error[0].value
+    assert "Train" in at.title[0].value
+    with reading(engine) as session:
+        assert not session.scalar(select(Job.cancel_requested).where(Job.id == job_id))
 
 
 def test_an_interrupted_training_can_be_resumed(
@@ -164,6 +196,20 @@ def test_an_interrupted_training_can_be_resumed(
     at = open_page("train")
     assert "was interrupted" in at.warning[0].value
     assert at.button(key=f"job_resume_{job_id}").label == "Resume"
+
+
+@pytest.mark.parametrize("result", [None, {"version": 4}])
+def test_a_cancelled_training_that_kept_a_version_does_not_go_on(
+    modelled: int, open_page: Opener, engine: Engine, result: dict[str, int] | None
+) -> None:
+    with writing(engine) as session:
+        job = jobs.enqueue(modelled, "train", {"config": {}}, session=session)
+        job.state, job.result = "cancelled", result
+    at = open_page("train")
+    assert not at.exception
+    assert any(button.label == "Resume" for button in at.button) is (result is None)
+    said = [info.value for info in at.info if "was cancelled" in info.value]
+    assert all(("candidate on Models" in text) is (result is not None) for text in said)
 
 
 def test_a_cancelled_training_does_not_use_up_the_new_answers(

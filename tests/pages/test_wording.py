@@ -2,7 +2,7 @@
 
 import pytest
 
-from labeling.pages.parts.wording import chance, duration
+from labeling.pages.parts.wording import agreed, chance, duration
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,10 @@ from labeling.pages.parts.wording import chance, duration
 )
 def test_a_chance_is_never_said_to_be_nothing(p: float, said: str) -> None:
     assert chance(p) == said
+
+
+def test_one_has_and_several_have() -> None:
+    assert [agreed(number, "has", "have") for number in (0, 1, 2)] == ["have", "has", "have"]
 
 
 @pytest.mark.parametrize(

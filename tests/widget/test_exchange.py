@@ -13,7 +13,16 @@ from db.engine import make_engine
 from db.schema import Annotation, AnnotationEvent, Lease
 from db.sessions import reading, writing
 from labeling.widget import exchange as wire
-from labeling.widget.exchange import Exchange, Taken, fill, model_due, refill, take, to_json
+from labeling.widget.exchange import (
+    Exchange,
+    Taken,
+    fill,
+    look_again,
+    model_due,
+    refill,
+    take,
+    to_json,
+)
 
 
 @pytest.fixture
@@ -206,3 +215,14 @@ def test_the_model_is_looked_after_following_labels_but_not_at_each_of_them(
     take([label(exchange, "b")], exchange, engine=engine)
     assert not model_due(exchange)
     assert exchange.unseen_labels
+
+
+def test_the_model_is_looked_after_again_when_a_job_was_in_the_way(
+    engine: Engine, exchange: Exchange
+) -> None:
+    take([label(exchange, "a")], exchange, engine=engine)
+    assert model_due(exchange)
+    look_again(exchange)
+    assert not model_due(exchange)  # not at once
+    exchange.looked_after_at = float("-inf")
+    assert model_due(exchange)

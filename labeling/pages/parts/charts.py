@@ -30,10 +30,18 @@ def accent() -> str:
     return _pick(ACCENTS)
 
 
+def _readable(chart: Any) -> Any:
+    """Return a chart whose axes and legends can be read: Streamlit's grey is too light for them."""
+    grey = _pick(GREYS)
+    axes = chart.configure_axis(labelColor=grey, titleColor=grey)
+    return axes.configure_legend(labelColor=grey, titleColor=grey)
+
+
 def _label_axis(labels: LabelSet, values: list[str]) -> tuple[Any, Any]:
     names = labels.names(values)
     scale = alt.Scale(domain=names, range=labels.colors(values))
-    axis = alt.Axis(labelOverlap=False)
+    # Unflushed: else the first label sits lower than its bar.
+    axis = alt.Axis(labelOverlap=False, labelFlush=False)
     y = alt.Y("label:N", sort=names, title=None, axis=axis)
     return y, alt.Color("label:N", scale=scale, legend=None)
 
@@ -56,7 +64,7 @@ def shares(labels: LabelSet, counts: Mapping[str, int]) -> Any:
     base = alt.Chart(pd.DataFrame(rows)).encode(y=y, x=x)
     words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(text="text:N")
     bars = base.mark_bar(height=14, cornerRadiusEnd=2).encode(color=color)
-    return (bars + words).properties(height=26 * len(values))
+    return _readable((bars + words).properties(height=26 * len(values)))
 
 
 def probabilities(labels: LabelSet, found: Mapping[str, float]) -> Any:
@@ -71,7 +79,7 @@ def probabilities(labels: LabelSet, found: Mapping[str, float]) -> Any:
     base = alt.Chart(pd.DataFrame(rows)).encode(y=y, x=x)
     words = base.mark_text(align="left", dx=4, color=_pick(INK)).encode(text="text:N")
     bars = base.mark_bar(height=12, cornerRadiusEnd=2).encode(color=color)
-    return (bars + words).properties(height=24 * len(values))
+    return _readable((bars + words).properties(height=24 * len(values)))
 
 
 def _epoch_axis(total: float) -> Any:
@@ -105,7 +113,7 @@ def losses(
     points = base.transform_filter(alt.datum.curve == "validation").mark_point(
         filled=True, size=45, aria=False
     )
-    return (lines + points).properties(height=240)
+    return _readable((lines + points).properties(height=240))
 
 
 def macro_f1(
@@ -134,7 +142,7 @@ def macro_f1(
         grey = _pick(GREYS)
         chart += level.mark_rule(strokeDash=[5, 4], color=grey).encode(y="y:Q")
         chart += level.mark_text(align="left", x=6, dy=-7, color=grey).encode(y="y:Q", text="name")
-    return chart.properties(height=240)
+    return _readable(chart.properties(height=240))
 
 
 def confusion(metrics: Metrics, labels: LabelSet) -> Any:
@@ -154,8 +162,12 @@ def confusion(metrics: Metrics, labels: LabelSet) -> Any:
             )
     names = labels.names(metrics.labels)
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("predicted:N", sort=names, axis=alt.Axis(orient="top", labelAngle=0)),
-        y=alt.Y("gold label:N", sort=names),
+        x=alt.X(
+            "predicted:N",
+            sort=names,
+            axis=alt.Axis(orient="top", labelAngle=0, labelFlush=False),
+        ),
+        y=alt.Y("gold label:N", sort=names, axis=alt.Axis(labelFlush=False)),
         tooltip=["gold label", "predicted", "count", alt.Tooltip("share", format=".1%")],
     )
     cells = base.mark_rect(color=accent(), cornerRadius=2).encode(
@@ -169,7 +181,7 @@ def confusion(metrics: Metrics, labels: LabelSet) -> Any:
         text=alt.Text("count", format=",")
     )
     shares_ = base.mark_text(fontSize=11, dy=9, color=ink).encode(text="shown:N")
-    return (cells + counts + shares_).properties(height=72 * len(names) + 60)
+    return _readable((cells + counts + shares_).properties(height=72 * len(names) + 60))
 
 
 def label_scores(metrics: Metrics, labels: LabelSet) -> Any:
@@ -196,7 +208,7 @@ def label_scores(metrics: Metrics, labels: LabelSet) -> Any:
         x=x, color=color, tooltip=[*tips, "support"]
     )
     whiskers = base.mark_rule(strokeWidth=2, color=_pick(INK)).encode(x="low:Q", x2="high:Q")
-    return (bars + whiskers).properties(height=38 * len(rows) + 30)
+    return _readable((bars + whiskers).properties(height=38 * len(rows) + 30))
 
 
 def reliability(metrics: Metrics) -> Any:
@@ -223,7 +235,7 @@ def reliability(metrics: Metrics) -> Any:
             "tweets",
         ],
     )
-    return (diagonal.encode(x="a:Q", y="b:Q") + line + points).properties(height=260)
+    return _readable((diagonal.encode(x="a:Q", y="b:Q") + line + points).properties(height=260))
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int]) -> Any:
@@ -232,7 +244,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int]) -> Any:
         {"from": low, "to": high, "tweets": count}
         for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
     ]
-    return (
+    return _readable(
         alt.Chart(pd.DataFrame(rows))
         .mark_bar(color=accent(), binSpacing=1)
         .encode(
@@ -250,7 +262,7 @@ def over_time(days: Sequence[Mapping[str, Any]], labels: LabelSet) -> Any:
     values = labels.values
     rows = [{**day, "label": labels.name(day["label"])} for day in days]
     scale = alt.Scale(domain=labels.names(values), range=labels.colors(values))
-    return (
+    return _readable(
         alt.Chart(pd.DataFrame(rows, columns=["day", "label", "answers"]))
         .mark_bar()
         .encode(
@@ -291,4 +303,4 @@ def learning_curve(points: Sequence[Mapping[str, Any]], fitted: Sequence[Mapping
     dots = measured.mark_point(color=_pick(INK), filled=True, size=55, opacity=1).encode(
         y=y, tooltip=told
     )
-    return (band + line + bars + dots).properties(height=260)
+    return _readable((band + line + bars + dots).properties(height=260))

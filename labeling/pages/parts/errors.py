@@ -25,15 +25,39 @@ def shown() -> Iterator[None]:
     """
     try:
         yield
-    except EXPECTED as error:
-        show(str(error))
-    except Exception:
-        reference = secrets.token_hex(4)
-        logger.exception("error %s", reference)
-        show(
-            "This did not work, and nothing more is known here. The server's log has the "
-            f"details under the reference {reference}."
-        )
+    except Exception as error:
+        show(_words(error))
+
+
+@contextmanager
+def kept(key: str) -> Iterator[None]:
+    """Keep whatever goes wrong inside a callback under `key`, for the run that follows it.
+
+    A callback has no place on the page: what it draws lands above everything and moves it.
+    """
+    st.session_state.pop(key, None)
+    try:
+        yield
+    except Exception as error:
+        st.session_state[key] = _words(error)
+
+
+def show_kept(key: str) -> None:
+    """Show what a callback kept under `key`, if anything."""
+    message = st.session_state.get(key)
+    if message:
+        show(message)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, EXPECTED):
+        return str(error)
+    reference = secrets.token_hex(4)
+    logger.error("error %s", reference, exc_info=error)
+    return (
+        "This did not work, and nothing more is known here. The server's log has the "
+        f"details under the reference {reference}."
+    )
 
 
 def show(message: str) -> None:

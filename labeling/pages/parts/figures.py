@@ -8,7 +8,7 @@ import streamlit as st
 
 from labeling.agreement import Agreement
 from labeling.formula import escape
-from labeling.insights import PersonRow, Share, TeamAgreement
+from labeling.insights import PersonRow, Share, TeamAgreement, share_of
 from labeling.pages.parts import tables
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.wording import interval, percent, score
@@ -105,6 +105,11 @@ def gold(counts: Mapping[str, int], labels: LabelSet) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Label", "Gold labels", "Share"])
 
 
+def _share_of_label(arm: Arm, value: str) -> Share:
+    """Return the share of a label among an arm's answers, which may all be others."""
+    return arm.labels.get(value, share_of(0, arm.answers))
+
+
 def arms(effect: SuggestionEffect, labels: LabelSet) -> pd.DataFrame:
     """Return answers with and without suggestion side by side, with their difference."""
 
@@ -134,8 +139,7 @@ def arms(effect: SuggestionEffect, labels: LabelSet) -> pd.DataFrame:
         ],
         ["Median time", seconds(shown_arm), seconds(blind), ""],
     ]
-    nothing = Share(None, None, 0)
     for value in dict.fromkeys([*shown_arm.labels, *blind.labels]):
-        pair = (shown_arm.labels.get(value, nothing), blind.labels.get(value, nothing))
-        rows.append([f"Share of {labels.name(value)}", share(pair[0]), share(pair[1]), ""])
+        pair = [share(_share_of_label(arm, value)) for arm in (shown_arm, blind)]
+        rows.append([f"Share of {labels.name(value)}", *pair, ""])
     return pd.DataFrame(rows, columns=["", "Suggestion shown", "Blind", "Difference"])

@@ -17,7 +17,8 @@ _CSS = """
   position: absolute; height: 0; overflow: hidden;
 }
 [data-testid="stLayoutWrapper"]:has(> .st-key-relabel_header) {
-  position: fixed; top: 0.7rem; right: 1.25rem; width: auto; z-index: 999991;
+  position: fixed; top: 0.7rem; right: 1.25rem; width: auto;
+  z-index: 999990; /* above the bar, below the pages' menu that a phone opens over it */
 }
 .st-key-relabel_header { flex-wrap: nowrap; }
 .st-key-relabel_header p {
@@ -26,6 +27,9 @@ _CSS = """
 .stMainBlockContainer { padding: 5rem 2rem 3rem; max-width: 84rem; }
 .stMainBlockContainer h1 { padding-top: 0; padding-bottom: 0.4rem; }
 [data-testid="stStatusWidget"] { display: none; }
+[data-testid="stNumberInput"] [data-testid="InputInstructions"] { display: none; }
+[data-testid="stPopoverButton"][aria-expanded="true"],
+[data-testid="stPopoverButton"][aria-expanded="true"] * { color: inherit !important; }
 [data-variant="segmented_control"][data-selected="true"],
 [data-variant="segmented_control"][data-selected="true"] *,
 [data-variant="pills"][data-selected="true"],
@@ -39,6 +43,7 @@ _CSS = """
 [class*="st-key-big_text"] .stText { font-size: 1.35rem; line-height: 1.5; max-width: 65ch; }
 @media (max-width: 40rem) {
   .stMainBlockContainer { padding: 4.5rem 1rem 3rem; }
+  [data-testid="stElementToolbar"] { display: none; }
 }
 """
 
@@ -49,6 +54,15 @@ function nameProject(project) {
   address.searchParams.set("project", project);
   // Replaced, not pushed: one press of the back button is one page back.
   window.history.replaceState(window.history.state, "", address);
+}
+
+let shown = null;
+
+// On a phone the pages' menu lies over the page that was chosen in it, and is remembered as open.
+function closeMenu(page) {
+  if (shown === page) return;
+  shown = page;
+  document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
 }
 
 const SENT = new Set();
@@ -73,6 +87,7 @@ async function forget(base) {
 export default function ({ data }) {
   if (!data) return;
   nameProject(data.project);
+  closeMenu(data.page);
   if (data.ticket) remember(data.base, data.ticket);
   if (data.forget) forget(data.base);
   if (data.person === null || data.person === undefined) return;

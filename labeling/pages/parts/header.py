@@ -29,6 +29,8 @@ def draw() -> None:
         if current is not None:
             _projects(current.id, names)
         _person(person.name, list(people))
+    errors.show_kept(session_keys.SWITCH_PROBLEM)
+    st.session_state.pop(session_keys.SWITCH_PROBLEM, None)
 
 
 def _projects(current_id: int, names: dict[int, str]) -> None:
@@ -63,7 +65,7 @@ def _person(name: str, people: list[str]) -> None:
 
 def _switch() -> None:
     name = st.session_state[session_keys.PERSON_PICKER]
-    with errors.shown():
+    with errors.kept(session_keys.SWITCH_PROBLEM):
         found = accounts.enter_by_name(name, engine=resources.engine())
         st.session_state[session_keys.ANNOTATOR] = found
 

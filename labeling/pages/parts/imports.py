@@ -11,7 +11,8 @@ from db.schema import ImportBatch
 from db.sessions import reading
 from labeling import rejects
 from labeling.pages.parts import context, errors, jobs, resources, session_keys, tables
-from labeling.pages.parts.wording import counted
+from labeling.pages.parts.plain import plain
+from labeling.pages.parts.wording import agreed, counted
 
 
 def newest(page: context.PageContext) -> bool:
@@ -50,14 +51,15 @@ def outcome(page: context.PageContext) -> None:
     if result.get("merged"):
         st.text(
             f"{counted(result['merged'], 'tweet')} with a merged label "
-            "count for the label that it was merged into."
+            f"{agreed(result['merged'], 'counts', 'count')} for the label that it was merged into."
         )
     if result.get("rounded_ids"):
-        st.warning(
-            f"{counted(result['rounded_ids'], 'id')} look as if a spreadsheet had rounded them. "
-            "Compare them with the original.",
-            icon=":material/info:",
+        said = (
+            f"{counted(result['rounded_ids'], 'id')} "
+            f"{agreed(result['rounded_ids'], 'looks', 'look')} as if rounded by a spreadsheet. "
+            "Compare with the original."
         )
+        st.warning(plain(said), icon=":material/info:")
     if result["rejected"]:
         reject_button(int(result["batch_id"]), result["rejected"])
 

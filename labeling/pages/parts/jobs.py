@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.schema import Job
 from db.sessions import reading
-from labeling import work
-from labeling.pages.parts import context, errors, resources
+from labeling import permissions, prelabel, work
+from labeling.pages.parts import context, errors, resources, session_keys
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, duration
 from trainer import job as trainer_job
@@ -112,8 +112,9 @@ def model_work(project_id: int, *, failures: bool) -> bool:
     The newest training or pre-labelling, live while it is open; with `failures`, also why it
     ended if that was not what somebody wanted.
     """
-    found = [newest(project_id, kind) for kind in ("train", "prelabel")]
-    known = sorted((job for job in found if job is not None), key=lambda job: (job.open, job.id))
+    known = _model_jobs(project_id)
+    if known and follow_up(known[-1], project_id):
+        known = _model_jobs(project_id)
     if not known or not (
         known[-1].open or (failures and known[-1].state in {"failed", "interrupted"})
     ):
@@ -121,6 +122,27 @@ def model_work(project_id: int, *, failures: bool) -> bool:
     with errors.shown():
         watch(known[-1].id)
     return True
+
+
+def _model_jobs(project_id: int) -> list[JobView]:
+    """Return the newest training and pre-labelling; an open one last, else the newer one."""
+    found = [newest(project_id, kind) for kind in ("train", "prelabel")]
+    return sorted((job for job in found if job is not None), key=lambda job: (job.open, job.id))
+
+
+def follow_up(job: JobView, project_id: int) -> bool:
+    """Start what became due while a job of a model ran, and tell whether that is anything.
+
+    Looked at once for each job and session: what was labelled meanwhile may be enough for the
+    first probe, and nobody may answer any more.
+    """
+    if job.state != "succeeded" or st.session_state.get(session_keys.FOLLOWED_UP) == job.id:
+        return False
+    st.session_state[session_keys.FOLLOWED_UP] = job.id
+    started = None
+    with errors.shown():
+        started = prelabel.after_job(resources.engine(), resources.settings(), project_id)
+    return started is not None
 
 
 def refreshed(job_id: int) -> JobView:
@@ -157,19 +179,38 @@ def progress(job: JobView) -> None:
 
 
 def cancel_button(job: JobView) -> None:
-    """Draw the button that cancels an open job."""
+    """Draw the button that cancels an open job, and why it could not."""
+    allowed = _may_act(job)
     st.button(
         "Cancelling" if job.cancel_requested else "Cancel",
         key=f"job_cancel_{job.id}",
-        disabled=job.cancel_requested,
+        disabled=job.cancel_requested or not allowed,
+        help=None if allowed else f"Cancelling takes {_whom(job)}.",
         icon=":material/close:",
         on_click=_cancel,
         args=(job.id,),
     )
+    errors.show_kept(_problem(job.id))
+
+
+def _may_act(job: JobView) -> bool:
+    """Tell whether who is here may cancel a job and go on with it: who might have started it."""
+    with reading(resources.engine()) as session:
+        person = context.signed_in(session)
+        return person is not None and permissions.may(person.role, work.ACTION[job.kind])
+
+
+def _whom(job: JobView) -> str:
+    role = permissions.ACTIONS[work.ACTION[job.kind]]
+    return f"{'an' if role.startswith('a') else 'a'} {role}"
+
+
+def _problem(job_id: int) -> str:
+    return f"job_problem_{job_id}"
 
 
 def _cancel(job_id: int) -> None:
-    with errors.shown():
+    with errors.kept(_problem(job_id)):
         work.cancel(job_id, engine=resources.engine(), annotator_id=context.acting())
 
 
@@ -184,15 +225,26 @@ def ended(job: JobView) -> None:
             icon=":material/pause_circle:",
         )
     elif job.state == "cancelled":
-        st.info(f"{title} was cancelled.", icon=":material/cancel:")
-    if job.state in {"failed", "interrupted", "cancelled"} and st.button(
+        kept = " What it had learned best is a candidate on Models." if _kept(job) else ""
+        st.info(f"{title} was cancelled.{kept}", icon=":material/cancel:")
+    if job.state not in {"failed", "interrupted", "cancelled"} or _kept(job):
+        return
+    allowed = _may_act(job)
+    if st.button(
         "Try again" if job.state == "failed" else "Resume",
         key=f"job_resume_{job.id}",
         icon=":material/play_arrow:",
+        disabled=not allowed,
+        help=None if allowed else f"Going on takes {_whom(job)}.",
     ):
         with errors.shown():
             resume(job.id)
             st.rerun()
+
+
+def _kept(job: JobView) -> bool:
+    """Tell whether a cancelled job ended with something to keep: that one does not go on."""
+    return job.kind == "train" and job.state == "cancelled" and bool(job.result)
 
 
 def resume(job_id: int) -> None:

@@ -1,7 +1,6 @@
 """The judged tweets that a version gets wrong, as a table; each opens its own page."""
 
 from contextlib import suppress
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -39,16 +38,13 @@ def draw(page: PageContext, version: models.VersionRow, split: str, labels: Labe
         "The surest errors are hard tweets, or labels to look at again. A label that was "
         "changed since stands in the last column."
     )
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    root = f"/{base}/data" if base else "/data"
     rows = [
         {
             "Tweet": one.text,
             "Gold label": labels.name(one.truth),
             "Predicted": labels.name(one.predicted),
             "Confidence": one.confidence,
-            "Open": f"{root}?"
-            + urlencode({"project": page.project_name, tweet_detail.PARAMETER: one.external_id}),
+            "Open": tweet_detail.address(page, one.external_id),
             "Label now": "" if one.gold == one.truth else labels.name(one.gold or "none"),
         }
         for one in found

@@ -39,20 +39,24 @@ def _names(_refused: str | None) -> None:
             if names
             else "Every answer is kept under your name. The first person here is the admin."
         )
+        known = None
         if names:
-            name = st.selectbox(
+            known = st.selectbox(
                 "Your name",
                 names,
                 index=None,
-                accept_new_options=True,
-                placeholder="Pick or type your name",
-                key="sign_in_name",
+                placeholder="Pick your name",
+                key="sign_in_known",
             )
-        else:
-            name = st.text_input("Your name", key="sign_in_name", max_chars=LONGEST_NAME)
+        # One key, so that a page from before the first person came keeps what was typed there.
+        typed = st.text_input(
+            "New here? Your name" if names else "Your name",
+            key="sign_in_name",
+            max_chars=LONGEST_NAME,
+        )
         if st.form_submit_button("Continue", type="primary"):
             with errors.shown():
-                _enter(name or "")
+                _enter(typed if typed.strip() or known is None else known)
 
 
 def _enter(name: str) -> None:

@@ -1,5 +1,7 @@
 """One tweet with everything about it. Its text is shown as it is, never as Markdown."""
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
 from db import projects
@@ -57,6 +59,13 @@ def link(page: context.PageContext, external_id: str) -> None:
         icon=":material/open_in_full:",
         query_params={"project": page.project_name, PARAMETER: external_id},
     )
+
+
+def address(page: context.PageContext, external_id: str) -> str:
+    """Return the address of a tweet's own page, for links in tables."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    root = f"/{base}/data" if base else "/data"
+    return f"{root}?{urlencode({'project': page.project_name, PARAMETER: external_id})}"
 
 
 def _story(page: context.PageContext, tweet_id: int) -> TweetStory:

@@ -18,7 +18,6 @@ from labeling.pages.parts import context, errors, resources, session_keys, table
 from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted
 
-TYPES = ["csv", "tsv", "txt"]
 NO_LABEL = "no label column"
 
 
@@ -27,7 +26,8 @@ def draw(page: context.PageContext) -> None:
     if not page.may("import"):
         st.info("Bringing files in takes an admin.", icon=":material/lock:")
         return
-    file = st.file_uploader("CSV file with a header line", type=TYPES, key=session_keys.UPLOAD)
+    # Of any type: a spreadsheet is refused by our own sentence, which says what to do.
+    file = st.file_uploader("CSV file with a header line", key=session_keys.UPLOAD)
     if file is None:
         return
     saved = st.session_state.get(session_keys.UPLOAD_SAVED)

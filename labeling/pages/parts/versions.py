@@ -5,35 +5,49 @@ from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import select
 
-from db.schema import Tweet
-from db.sessions import reading
 from labeling import models
-from labeling.pages.parts import errors, notice, resources, tables
+from labeling.pages.parts import errors, flips, notice, resources, tables
 from labeling.pages.parts.context import PageContext
 from labeling.pages.parts.label_set import LabelSet
 from labeling.pages.parts.plain import plain
-from labeling.pages.parts.wording import KINDS, chance, counted, interval, percent, score
+from labeling.pages.parts.wording import KINDS, agreed, chance, counted, interval, percent, score
 from trainer.metrics import Metrics
 
 YARDSTICKS = {"tfidf": "TF-IDF with logistic regression", "majority": "Majority label"}
 HEADLINES = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "weighted_f1": "Weighted F1"}
-SHOWN_CHANGES = 50
+
+
+def in_use(known: Sequence[models.VersionRow]) -> models.VersionRow | None:
+    """Return the version in use, None where there is none."""
+    return next((row for row in known if row.state == "current"), None)
+
+
+def to_open(known: Sequence[models.VersionRow]) -> int:
+    """Return the number of the version to look at first.
+
+    The newest candidate that is newer than the version in use, else the version in use; known:
+    newest first.
+    """
+    current = in_use(known)
+    least = 0 if current is None else current.number
+    waiting = (row.number for row in known if row.state == "candidate" and row.number > least)
+    return next(waiting, known[0].number if current is None else current.number)
 
 
 def verdict(
     page: PageContext,
     version: models.VersionRow,
-    current: models.VersionRow | None,
+    known: Sequence[models.VersionRow],
     labels: LabelSet,
 ) -> None:
     """Draw a version's three numbers beside the current one's, the comparison and the buttons."""
+    current = in_use(known)
     split = "test" if version.metrics.get("test") else "validation"
     st.text(f"Version {version.number}, {KINDS.get(version.kind, version.kind)}, {version.state}")
     numbers(version, current, split)
-    comparison(version, labels)
-    promote_button(page, version, type_="secondary")
+    comparison(page, version, labels, known)
+    decision(page, version, current, labels, type_="secondary")
 
 
 def numbers(version: models.VersionRow, current: models.VersionRow | None, split: str) -> None:
@@ -91,30 +105,28 @@ def scores_table(beside: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def comparison(version: models.VersionRow, labels: LabelSet) -> None:
+def comparison(
+    page: PageContext,
+    version: models.VersionRow,
+    labels: LabelSet,
+    known: Sequence[models.VersionRow],
+) -> None:
     """Draw what a version fixes and breaks against the one it was compared with."""
-    compared = version.comparison
-    if not compared:
-        return
-    against = compared.get("version")
-    if against is None:
-        st.markdown("**It waits for a decision**")
-    else:
-        st.markdown(f"**Against version {against}, on the test split**")
-    for reason in compared.get("reasons", []):
-        st.text(f"· {reason}")
+    compared = version.comparison or {}
     fixed, broken = list(compared.get("fixed", [])), list(compared.get("broken", []))
     if not fixed and not broken:
         return
+    against = compared.get("version")
+    st.markdown(f"**Against version {against}, on the test split**")
     difference = compared.get("difference") or {}
     value, bounds = difference.get("macro_f1"), difference.get("interval")
     change = f" Macro-F1 changes by {value:+.3f} ({_signed(bounds)})." if value is not None else ""
     p = compared.get("mcnemar_p")
     p_value = f" McNemar's exact {chance(p)}." if p is not None else ""
     rate = compared.get("negative_flip_rate")
-    flips = f" ({percent(rate)} of all: the negative-flip rate)" if rate is not None else ""
+    share = f" ({percent(rate)} of all: the negative-flip rate)" if rate is not None else ""
     st.text(
-        f"{counted(len(fixed), 'tweet')} fixed, {counted(len(broken), 'tweet')} broken{flips}."
+        f"{counted(len(fixed), 'tweet')} fixed, {counted(len(broken), 'tweet')} broken{share}."
         f"{change}{p_value}"
     )
     if compared.get("per_label"):
@@ -125,11 +137,9 @@ def comparison(version: models.VersionRow, labels: LabelSet) -> None:
             height=tables.height(len(table)),
             column_config=tables.columns(numbers=["Gold labels"]),
         )
-    left, right = st.columns(2)
-    with left:
-        _changes("Fixed", fixed)
-    with right:
-        _changes("Broken", broken)
+    before = next((row for row in known if row.number == against), None)
+    flips.draw(page, "Fixed", fixed, labels, wrong=before, right=version)
+    flips.draw(page, "Broken", broken, labels, wrong=version, right=before)
 
 
 def recalls_table(
@@ -159,35 +169,45 @@ def _signed(bounds: Sequence[float] | None) -> str:
     return f"95% interval {_bounds(bounds)}" if bounds else "–"
 
 
-def _changes(title: str, ids: list[int]) -> None:
-    with reading(resources.engine()) as session:
-        query = select(Tweet.id, Tweet.external_id, Tweet.text).where(
-            Tweet.id.in_(ids[:SHOWN_CHANGES])
-        )
-        found = {row.id: row for row in session.execute(query)}
-    # In the order given: what the candidate is surest of comes first.
-    rows = [{"Tweet": found[i].text, "Id": found[i].external_id} for i in ids if i in found]
-    st.caption(f"{title}, {len(rows)} of {len(ids)} shown")
-    st.dataframe(
-        pd.DataFrame(rows, columns=["Tweet", "Id"]),
-        height=210,
-        hide_index=True,
-        column_config={"Tweet": st.column_config.TextColumn(width="large")},
-    )
+def decision(
+    page: PageContext,
+    version: models.VersionRow,
+    current: models.VersionRow | None,
+    labels: LabelSet,
+    *,
+    type_: Literal["primary", "secondary"] = "primary",
+) -> None:
+    """Draw what speaks against a version, if anything, and the button that puts it in use."""
+    reasons = [
+        reason_in_words(one, labels) for one in (version.comparison or {}).get("reasons", [])
+    ]
+    if version.state != "current" and reasons:
+        st.text("\n".join(["Not promoted by itself because:", *(f"– {one}" for one in reasons)]))
+    waiting = version.state == "candidate" and not reasons
+    promote_button(page, version, current, type_=type_ if waiting else "secondary")
+
+
+def reason_in_words(reason: str, labels: LabelSet) -> str:
+    """Return a stored reason with the label's name in place of its value."""
+    for label in labels.labels:
+        start = f"recall of label {label.value!r} "
+        if reason.startswith(start):
+            return f"recall of label {label.name!r} {reason[len(start) :]}"
+    return reason
 
 
 def promote_button(
     page: PageContext,
     version: models.VersionRow,
+    current: models.VersionRow | None,
     *,
-    type_: Literal["primary", "secondary"] = "primary",
+    type_: Literal["primary", "secondary"],
 ) -> None:
     """Draw the button that puts a version in use, unless it is."""
     if version.state == "current":
         return
-    verb = "Roll back to" if version.state == "retired" else "Promote"
     if st.button(
-        f"{verb} version {version.number}",
+        plain(_verb(version, current)),
         type=type_,
         icon=":material/publish:" if version.state == "candidate" else ":material/history:",
         key=f"promote_{version.number}",
@@ -203,12 +223,21 @@ def promote_button(
                 annotator_id=page.annotator_id,
             )
             after = (
-                f"{counted(done.to_predict, 'tweet')} are being pre-labelled"
+                f"{counted(done.to_predict, 'tweet')} "
+                f"{agreed(done.to_predict, 'is', 'are')} being pre-labelled"
                 if done.to_predict
                 else "its predictions are in place"
             )
             notice.leave(f"Version {done.number} is current; {after}.")
             st.rerun()
+
+
+def _verb(version: models.VersionRow, current: models.VersionRow | None) -> str:
+    if version.state == "candidate":
+        return f"Promote version {version.number}"
+    if current is not None and version.number < current.number:
+        return f"Roll back to version {version.number}"
+    return f"Use version {version.number} again"
 
 
 def table(rows: Sequence[models.VersionRow]) -> pd.DataFrame:

@@ -12,6 +12,11 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {word}"
 
 
+def agreed(number: int, singular: str, plural: str) -> str:
+    """Return the verb that goes with a number: "has" with 1, else "have"."""
+    return singular if number == 1 else plural
+
+
 def percent(share: float | None) -> str:
     """Return a share as "71.3 %"; an unknown one as a dash."""
     return "–" if share is None else f"{100 * share:.1f} %"
