@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
@@ -251,3 +253,22 @@ def test_both_studies_are_asked_for_on_the_page_and_their_answers_stay(
     assert "10.0 points of macro-F1 more" in said
     table = at.dataframe[-1].value
     assert list(table["Test tweets with a copy in training"]) == ["0.0 %", "23.0 %"]
+
+
+def test_a_damaged_version_is_not_put_in_use(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with reading(engine) as session:
+        project = projects.list_projects(session=session)[0]
+        version = projects.get_model(project, 3, session=session)
+    file = Path(str(engine.url.database)).parent / version.directory / "classifier.json"
+    file.write_text("{ }")
+    at = open_page("models")
+    at.button(key="promote_3").click().run()
+    assert not at.exception
+    assert "classifier.json" in at.error[0].value
+    with reading(engine) as session:
+        project = projects.list_projects(session=session)[0]
+        current = projects.current_model(project, session=session)
+        assert current is not None
+        assert current.number == 2

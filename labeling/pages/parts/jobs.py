@@ -226,7 +226,7 @@ def ended(job: JobView) -> None:
         )
     elif job.state == "cancelled":
         kept = " What it had learned best is a candidate on Models." if _kept(job) else ""
-        st.info(f"{title} was cancelled.{kept}", icon=":material/cancel:")
+        st.info(plain(f"{title} was cancelled.{kept}"), icon=":material/cancel:")
     if job.state not in {"failed", "interrupted", "cancelled"} or _kept(job):
         return
     allowed = _may_act(job)
