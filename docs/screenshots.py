@@ -67,7 +67,6 @@ def visit(browser: Browser, app: AppServer, theme: str, size: str) -> Page:
 def sign_in(page: Page) -> None:
     """Type the first name of an installation."""
     page.get_by_label("Your name").first.fill("Ada", timeout=30_000)
-    page.get_by_label("Your name").first.press("Enter")
     page.get_by_role("button", name="Continue").click()
 
 
