@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 BUSY_TIMEOUT_MS = 15_000
 _PATIENCE_MS = 40
 _ASK_AGAIN_MS = 3
+STANDING = "waiting to write"  # the name of a thread that does
 
 
 def begin_writing(connection: Connection) -> None:
@@ -60,12 +61,26 @@ def _queue(file: str | None, until: float) -> Iterator[None]:
         yield
         return
     place = os.open(Path(file).parent, os.O_RDONLY | os.O_CLOEXEC)
+    come, gone = threading.Event(), threading.Event()
+
+    def stand() -> None:
+        # The call that waits knows no time limit. Whoever gave up leaves it behind: it gives the
+        # place back as soon as it gets it, and nobody else may close what it waits at.
+        try:
+            with suppress(OSError):  # a file system without such locks has no queue
+                fcntl.flock(place, fcntl.LOCK_EX)
+            come.set()
+            gone.wait()
+        finally:
+            os.close(place)
+
+    standing = threading.Thread(target=stand, name=STANDING, daemon=True)
+    standing.start()
+    came = False
     try:
-        # The call that waits knows no time limit. Given up, it ends as soon as it gets the lock,
-        # and the lock with it: by then nobody has the place open any more.
-        waiting = threading.Thread(target=fcntl.flock, args=(place, fcntl.LOCK_EX), daemon=True)
-        waiting.start()
-        waiting.join(max(0.0, until - time.monotonic()))
+        came = come.wait(max(0.0, until - time.monotonic()))
         yield
     finally:
-        os.close(place)
+        gone.set()
+        if came:
+            standing.join()  # the next one's turn begins now, not some time later

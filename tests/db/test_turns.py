@@ -1,6 +1,11 @@
 """Writers wait for each other, and are told when that takes too long."""
 
+import errno
+import fcntl
+import os
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -55,3 +60,38 @@ def test_who_waits_too_long_is_told_so_and_can_write_later(
     with reading(engine) as session:
         assert session.query(Project).count() == 2
     other.dispose()
+
+
+def test_who_gives_up_queueing_leaves_nothing_behind(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = threading.Event()
+    lock = fcntl.flock
+
+    def late(place: int, operation: int) -> None:
+        given_up.wait()
+        lock(place, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)  # as if the thread that asks had not come to it yet
+    before = set(Path("/proc/self/fd").iterdir())
+    with turns._queue(str(tmp_path / "store.db"), until=0):
+        (thread,) = (one for one in threading.enumerate() if one.name == turns.STANDING)
+    given_up.set()
+    thread.join(timeout=10)
+    assert set(Path("/proc/self/fd").iterdir()) <= before
+    with turns._queue(
+        str(tmp_path / "store.db"), until=time.monotonic() + 60
+    ):  # the place is free again
+        pass
+
+
+def test_where_files_cannot_be_locked_nobody_queues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(place: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    began = time.monotonic()
+    with turns._queue(str(tmp_path / "store.db"), until=began + 200):
+        assert time.monotonic() < began + 100
