@@ -12,7 +12,7 @@ from db.model_versions import promote as promote_version
 from db.predictions import count_unpredicted
 from db.projects import get_model, list_models
 from db.schema import ModelVersion, Project
-from db.sessions import writing
+from db.sessions import reading, writing
 from db.settings import Settings
 from labeling.permissions import allow
 from trainer.artifacts import verify
@@ -84,6 +84,11 @@ def promote(
     Raises NotFoundError for a version that does not exist, ArtifactError for one whose files are
     not as published, PermissionRefused.
     """
+    with reading(engine) as session:
+        allow(annotator_id, "promote", session=session)
+        version = get_model(session.get_one(Project, project_id), number, session=session)
+        directory, manifest = settings.data / version.directory, version.manifest_sha256
+    verify(directory, manifest)  # reads its files: before anybody has to wait for the store
     with writing(engine) as session:
         allow(annotator_id, "promote", session=session)
         project = session.get_one(Project, project_id)
@@ -93,7 +98,6 @@ def promote(
             None,
         )
         if before != number:
-            verify(settings.data / version.directory, version.manifest_sha256)
             promote_version(version, session=session, annotator_id=annotator_id)
         left = count_unpredicted(project_id, version.id, session=session)
         version_id = version.id

@@ -68,13 +68,11 @@ def ensure_classifier(
     return submit(engine, settings, project_id, step.kind, step.params, requested_by=annotator_id)
 
 
-def after_answers(engine: Engine, settings: Settings, project_id: int) -> int | None:
-    """Call after answers were saved: retrains the probe when enough of them are new."""
-    return ensure_classifier(engine, settings, project_id)
+def keep_up(engine: Engine, settings: Settings, project_id: int) -> int | None:
+    """Call after answers were saved, and when a job has ended in whose time some may have been.
 
-
-def after_job(engine: Engine, settings: Settings, project_id: int) -> int | None:
-    """Call when a training or a pre-labelling has ended: labels given meanwhile may be enough."""
+    Nobody asked for what it starts: a probe, when enough answers are new; see `ensure_classifier`.
+    """
     return ensure_classifier(engine, settings, project_id)
 
 

@@ -136,10 +136,14 @@ def models(arguments: argparse.Namespace) -> Result:
 def promote_command(arguments: argparse.Namespace) -> Result:
     """Make a version current; tweets nobody has reviewed are pre-labelled in the background."""
     engine, settings = _open()
+    with reading(engine) as session:
+        project = get_project(arguments.project, session=session)
+        version = get_model(project, arguments.version, session=session)
+        directory, manifest = settings.data / version.directory, version.manifest_sha256
+    verify(directory, manifest)
     with writing(engine) as session:
         project = get_project(arguments.project, session=session)
         version = get_model(project, arguments.version, session=session)
-        verify(settings.data / version.directory, version.manifest_sha256)
         promote(version, session=session)
         project_id, version_id, number = project.id, version.id, version.number
     job_id = submit(engine, settings, project_id, "prelabel", {"model_version_id": version_id})

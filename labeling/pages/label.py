@@ -115,7 +115,7 @@ def start_of_day() -> datetime:
 def see_to_the_model(here: context.PageContext, exchange: Exchange) -> None:
     """Let the probe train again when enough answers are new."""
     if model_due(exchange):
-        prelabel.after_answers(resources.engine(), resources.settings(), here.project_id)
+        prelabel.keep_up(resources.engine(), resources.settings(), here.project_id)
         if prelabel.is_busy(resources.engine(), here.project_id):
             look_again(exchange)
         see_to_the_order(here, exchange)

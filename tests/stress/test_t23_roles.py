@@ -289,7 +289,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 def test_the_table_names_every_function_that_asks_for_a_role() -> None:
     # Automatic work, and the queue's own parts, ask through the functions that are listed.
-    indirect = {f"labeling.prelabel.{name}" for name in ("after_answers", "after_job", "prelabel")}
+    indirect = {f"labeling.prelabel.{name}" for name in ("keep_up", "prelabel")}
     assert set(guarded()) - indirect == set(table()) == set(ATTEMPTS)
 
 

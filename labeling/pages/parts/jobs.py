@@ -141,7 +141,7 @@ def follow_up(job: JobView, project_id: int) -> bool:
     st.session_state[session_keys.FOLLOWED_UP] = job.id
     started = None
     with errors.shown():
-        started = prelabel.after_job(resources.engine(), resources.settings(), project_id)
+        started = prelabel.keep_up(resources.engine(), resources.settings(), project_id)
     return started is not None
 
 
