@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from db.schema import ImportBatch, Project
 from labeling.columns import ColumnChoice
-from labeling.csv_reading import FileFacts
+from labeling.records import FileFacts
 
 
 @dataclass(frozen=True)

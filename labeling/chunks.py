@@ -10,9 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from labeling.csv_reading import open_records
+from labeling.file_reading import open_records
 from labeling.grouping import text_key
 from labeling.likeness import Wording, blocks, wording
+from labeling.records import FileFacts
 from labeling.row_checks import NewTweet, Reject, RowCheck
 
 Said = tuple[Wording, list[int]]  # a text as it is compared, and its blocking keys
@@ -45,15 +46,14 @@ class Source:
     """A file that `inspect` found in order, how its rows are judged, and records in a chunk."""
 
     path: Path
-    encoding: str
-    delimiter: str
+    facts: FileFacts
     check: RowCheck
     size: int
 
 
 def read_chunks(source: Source, skip: int) -> Iterator[Chunk]:
     """Yield the chunks behind the first `skip` records, which an earlier import committed."""
-    with open_records(source.path, encoding=source.encoding, delimiter=source.delimiter) as records:
+    with open_records(source.path, source.facts) as records:
         stream = iter(records)
         for _ in islice(stream, skip):
             pass

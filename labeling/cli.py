@@ -21,7 +21,7 @@ from db.sessions import reading, writing
 from db.settings import Settings
 from labeling.columns import ColumnWish
 from labeling.creating import create_project
-from labeling.csv_reading import ENCODINGS
+from labeling.decoding import ENCODINGS
 from labeling.errors import ImportRefused, LabelingError
 from labeling.export_rows import ROWS
 from labeling.exporting import FORMATS, export
@@ -185,8 +185,10 @@ def _parser() -> argparse.ArgumentParser:
         help="own labels: a CSV or JSON file with value, name, description, hotkey, color",
     )
 
-    bring = _command(commands, "import", _import, "bring a CSV file into a project")
-    bring.add_argument("file", type=Path, metavar="FILE", help="the CSV file, with a header")
+    bring = _command(commands, "import", _import, "bring a CSV file, or JSON lines, into a project")
+    bring.add_argument(
+        "file", type=Path, metavar="FILE", help="a CSV file with a header, or a JSON object a line"
+    )
     _add_project(bring)
     for role, example in (("text", "message"), ("id", "tweetid"), ("label", "sentiment")):
         bring.add_argument(

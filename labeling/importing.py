@@ -1,4 +1,4 @@
-"""Bring a CSV file in: streamed in chunks, each one transaction, resumed where it was cut off.
+"""Bring a file in: streamed in chunks, each one transaction, resumed where it was cut off.
 
 The file's digest names the batch. An import that was killed goes on, in the same batch, behind
 the last chunk that was committed; one that is complete adds nothing when it is repeated.
@@ -30,10 +30,11 @@ from labeling.columns import (
     is_own_export,
     source_columns,
 )
-from labeling.csv_reading import FileFacts, inspect, open_records
 from labeling.errors import ImportRefused
+from labeling.file_reading import inspect, open_records
 from labeling.merged import imported_under_merged
 from labeling.permissions import allow
+from labeling.records import FileFacts
 from labeling.regrouping import index_texts
 from labeling.rejects import first_rejects
 from labeling.row_checks import RowCheck
@@ -57,7 +58,7 @@ class Preview:
     rows: list[list[str]]
     guessed: dict[str, str | None]
     encoding: str
-    delimiter: str
+    format: str
     records: int
     own_export: bool
     problems: list[str]
@@ -86,15 +87,15 @@ def preview(
     try:
         facts = inspect(path, encoding=encoding)
     except ImportRefused as refused:
-        return Preview([], [], guess([]), encoding or "", ",", 0, False, [str(refused)])
-    with open_records(path, encoding=facts.encoding, delimiter=facts.delimiter) as records:
+        return Preview([], [], guess([]), encoding or "", "csv", 0, False, [str(refused)])
+    with open_records(path, facts) as records:
         rows = [record.fields for record in islice(records, _PREVIEW_ROWS)]
     return Preview(
         header=facts.header,
         rows=rows,
         guessed=guess(facts.header, known),
         encoding=facts.encoding,
-        delimiter=facts.delimiter,
+        format=facts.format,
         records=facts.records,
         own_export=is_own_export(facts.header),
         problems=[],
@@ -149,7 +150,7 @@ def _run(
     should_stop: Callable[[], bool] | None,
 ) -> None:
     facts = plan.facts
-    source = Source(plan.path, facts.encoding, facts.delimiter, plan.check, CHUNK)
+    source = Source(plan.path, facts, plan.check, CHUNK)
     read = chunks_of(source, plan.rows_before, facts.records)
     with closing(read), rare_collections():
         for chunk in read:
@@ -191,6 +192,7 @@ def _plan(
         columns=columns,
         labels={label.value: label.name for label in labels},
         extras=extra_columns(facts.header, columns, project.source_columns),
+        escaped=facts.format == "csv",
     )
     shares = SplitShares(validation=settings.validation_share, test=settings.test_share)
     drawer = make_drawer(project.id, seed=project.split_seed, shares=shares, session=session)

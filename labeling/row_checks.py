@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labeling.columns import FORMAT, MARKER, RAW_FORMAT, ColumnChoice, is_own_export
-from labeling.csv_reading import Record
 from labeling.formula import starts_formula, unescape
+from labeling.records import RAW_KEPT, Record
 
 MAX_TEXT = 10_000
 MAX_ID = 64
-_RAW_KEPT = 2_000
 _NUMBER_DAMAGE = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+|\d+[.,]\d*", re.ASCII)
 _ROUNDED = re.compile(r"\d{14,}000", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -48,13 +47,14 @@ class RowCheck:
     """Judges the records of one file.
 
     labels: value -> name of the labels that rows may carry. extras: place and stored name of
-    the columns that are kept along.
+    the columns that are kept along. escaped: whether our own exports of this format are.
     """
 
     header: Sequence[str]
     columns: ColumnChoice
     labels: Mapping[str, str]
     extras: Sequence[tuple[int, str]] = ()
+    escaped: bool = True
     _places: tuple[int, int, int] = field(init=False)
     _marker: int = field(init=False)
     _by_name: dict[str, str] = field(init=False)
@@ -76,7 +76,7 @@ class RowCheck:
         try:
             return self._read(record.fields)
         except _Refused as refused:
-            raw = ",".join(_quoted(cell) for cell in record.fields)[:_RAW_KEPT]
+            raw = record.raw or ",".join(map(_quoted, record.fields))[:RAW_KEPT]
             return Reject(record.line, refused.column, refused.reason, raw.replace("\0", "\\0"))
 
     def _read(self, fields: list[str]) -> NewTweet:
@@ -104,7 +104,7 @@ class RowCheck:
                 f"the export format is {fields[self._marker]!r}; this version of Relabel reads "
                 f"{FORMAT!r} and {RAW_FORMAT!r}",
             )
-        return unescape
+        return unescape if self.escaped else str
 
     def _check_text(self, column: str, value: str) -> None:
         if len(value) > MAX_TEXT:

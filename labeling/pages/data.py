@@ -96,7 +96,7 @@ def _offer_prelabelling(page: context.PageContext) -> None:
 def sentence(state: status.Status) -> str:
     """Say what the project holds and what is left."""
     if state.tweets == 0:
-        return "No tweets yet. Bring in a CSV file."
+        return "No tweets yet. Bring in a file."
     share = state.gold_total / state.tweets
     return (
         f"{counted(state.tweets, 'tweet')} in {counted(state.groups, 'duplicate group')}; "

@@ -6,14 +6,13 @@ from db import projects
 from db.sessions import reading
 from labeling import status, work
 from labeling.pages.parts import context, errors, jobs, resources
-from labeling.pages.parts.wording import counted, moment
+from labeling.pages.parts.wording import FORMATS, counted, moment
 
 ROWS = {
     "gold": "Gold labels",
     "predicted": "Predictions",
     "all": "All tweets",
 }
-FORMATS = {"csv": "CSV", "jsonl": "JSON lines"}
 TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, select
 
 from db.schema import DuplicateGroup, Gold, ImportBatch, ImportReject, Tweet
 from db.sessions import reading
-from labeling.csv_reading import inspect
 from labeling.errors import ImportRefused
+from labeling.file_reading import inspect
 from labeling.importing import ColumnWish, ImportReport, preview
 
 Bring = Callable[..., ImportReport]
@@ -42,7 +42,6 @@ WHOLE_FILES = {
         "line 2: a field of over 4,000,000 letters, or a quote",
     ),
     "a spreadsheet": (b"PK\x03\x04rest", "save it as CSV"),
-    "json lines": (b'{"message": "a", "tweetid": "1"}\n', "looks like JSON"),
 }
 
 

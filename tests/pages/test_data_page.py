@@ -47,6 +47,21 @@ def test_an_upload_shows_first_rows_guessed_columns_and_what_will_happen(
     assert "the sea *rises*" in at.dataframe[0].value["message"].tolist()
 
 
+def test_an_upload_of_json_lines_says_that_it_is_read_as_such(
+    project: int, open_page: Opener
+) -> None:
+    lines = '{"text": "the sea rises", "id": 12}\n{"text": "ice", "id": 13, "label": "1"}\n'
+    at = _upload(open_page("data", data_view="Bring in a file"), lines, "tweets.jsonl")
+    assert not at.exception
+    assert "2 rows, read as JSON lines in utf-8" in words(at)
+    assert [at.selectbox(key=f"data_{role}").value for role in ("text", "id", "label")] == [
+        "text",
+        "id",
+        "label",
+    ]
+    assert at.dataframe[0].value["id"].tolist() == ["12", "13"]
+
+
 def test_bringing_in_queues_a_job_on_a_file_named_by_the_server(
     project: int, open_page: Opener, engine: Engine
 ) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from imports import HEADER, climate_store
 from scale import amount
 
-from labeling.csv_reading import inspect
 from labeling.errors import ImportRefused
+from labeling.file_reading import inspect
 from labeling.importing import ImportReport, import_file
 
 BYTES = [b",", b'"', b"\n", b"\r", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3", b"a", b"1", b";"]

@@ -12,11 +12,11 @@ from db import projects
 from db.sessions import reading
 from labeling import importing, work
 from labeling.columns import ColumnChoice
-from labeling.csv_reading import ENCODINGS
+from labeling.decoding import ENCODINGS
 from labeling.errors import ImportRefused
 from labeling.pages.parts import context, errors, resources, session_keys, tables
 from labeling.pages.parts.plain import plain
-from labeling.pages.parts.wording import counted
+from labeling.pages.parts.wording import FORMATS, counted
 
 NO_LABEL = "no label column"
 
@@ -27,7 +27,7 @@ def draw(page: context.PageContext) -> None:
         st.info("Bringing files in takes an admin.", icon=":material/lock:")
         return
     # Of any type: a spreadsheet is refused by our own sentence, which says what to do.
-    file = st.file_uploader("CSV file with a header line", key=session_keys.UPLOAD)
+    file = st.file_uploader("CSV file with a header line, or JSON lines", key=session_keys.UPLOAD)
     if file is None:
         return
     saved = st.session_state.get(session_keys.UPLOAD_SAVED)
@@ -51,7 +51,7 @@ def keep(file: BinaryIO) -> Path:
     """
     folder = resources.settings().uploads
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{uuid.uuid4().hex}.csv"
+    path = folder / uuid.uuid4().hex
     limit = int(st.get_option("server.maxUploadSize")) << 20
     left = limit
     with path.open("wb") as out:
@@ -90,7 +90,10 @@ def _preview(page: context.PageContext, path: Path, name: str) -> None:
         )
         return
     st.caption(
-        plain(f"First rows of {name}: {counted(seen.records, 'row')}, read as {seen.encoding}")
+        plain(
+            f"First rows of {name}: {counted(seen.records, 'row')}, "
+            f"read as {FORMATS[seen.format]} in {seen.encoding}"
+        )
     )
     st.dataframe(
         pd.DataFrame(seen.rows, columns=_distinct(seen.header)),

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+FORMATS = {"csv": "CSV", "jsonl": "JSON lines"}
+
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """Return "1 tweet", "8,402 tweets"."""
