@@ -1,5 +1,6 @@
 """The real app in a process of its own, on a free port, with a data directory of its own."""
 
+import json
 import os
 import signal
 import socket
@@ -54,6 +55,13 @@ class AppServer:
                 return bool(reply.read().strip() == b"ok")
         except OSError:
             return False
+
+    def unknown_errors(self) -> list[str]:
+        """What pages met that is no error of the app's own: people see a reference number."""
+        log = self.data / "logs" / "app.jsonl"
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        entries = [json.loads(line) for line in lines if line.endswith("}")]  # or it was killed
+        return [one["traceback"] for one in entries if one["logger"] == "relabel.pages"]
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""

@@ -71,7 +71,10 @@ def engine(app: AppServer) -> Iterator[Engine]:
 
 @pytest.fixture
 def visitor(browser: Browser, app: AppServer) -> Iterator[Callable[..., Page]]:
-    """Open pages as a person: `visitor("Ada", size=(390, 844))`; a page error fails the test."""
+    """Open pages as a person: `visitor("Ada", size=(390, 844))`.
+
+    An error of the page fails the test, and so does one of the app that is not its own.
+    """
     contexts: dict[str, BrowserContext] = {}
     errors: list[str] = []
 
@@ -89,3 +92,4 @@ def visitor(browser: Browser, app: AppServer) -> Iterator[Callable[..., Page]]:
     for context in contexts.values():
         context.close()
     assert not errors, errors
+    assert not app.unknown_errors()

@@ -14,6 +14,14 @@ from db.engine import make_engine
 from db.settings import Settings
 
 
+@pytest.fixture(autouse=True)
+def no_unknown_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail where a page met an error that is not its own: it shows one line, no exception."""
+    yield
+    unknown = [one for one in caplog.get_records("call") if one.name == "relabel.pages"]
+    assert not unknown, "\n".join(str(one.exc_info and one.exc_info[1]) for one in unknown)
+
+
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data directory that the app uses.

@@ -61,11 +61,11 @@ def outcome(page: context.PageContext) -> None:
         )
         st.warning(plain(said), icon=":material/info:")
     if result["rejected"]:
-        reject_button(int(result["batch_id"]), result["rejected"])
+        _offer_rejects(int(result["batch_id"]), result["rejected"], place="outcome")
 
 
-def reject_button(batch_id: int, count: int) -> None:
-    """Draw the button that downloads the rows that an import refused."""
+def _offer_rejects(batch_id: int, count: int, *, place: str) -> None:
+    """Draw the button that downloads the rows that an import refused; one a place on the page."""
     st.download_button(
         f"Download {counted(count, 'reject')}",
         data=lambda: _rejects(batch_id),
@@ -73,7 +73,7 @@ def reject_button(batch_id: int, count: int) -> None:
         mime="text/csv",
         on_click="ignore",
         icon=":material/download:",
-        key=f"rejects_{batch_id}",
+        key=f"rejects_{place}_{batch_id}",
     )
 
 
@@ -121,4 +121,4 @@ def files(page: context.PageContext) -> None:
             key="data_rejects",
             width=420,
         )
-        reject_button(chosen[0], chosen[2])
+        _offer_rejects(chosen[0], chosen[2], place="files")
