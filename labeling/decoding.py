@@ -4,7 +4,7 @@ import codecs
 import hashlib
 from pathlib import Path
 
-from labeling.errors import ImportRefused
+from labeling.errors import EncodingRefused, ImportRefused
 
 ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1")
 _BLOCK = 1 << 20
@@ -42,7 +42,7 @@ def decode_all(path: Path, encoding: str | None) -> tuple[str, int]:
                     )
                     _refuse_encoding(line + before.count("\n"), error, encoding)
                 except UnicodeError as error:  # what Python says of UTF-16 without such a mark
-                    raise ImportRefused(
+                    raise EncodingRefused(
                         "line 1: the file does not begin with a byte-order mark; say which way "
                         "round its letters are: utf-16-le (most files) or utf-16-be",
                         line=1,
@@ -59,7 +59,7 @@ def decode_all(path: Path, encoding: str | None) -> tuple[str, int]:
 
 def _refuse_encoding(line: int, error: UnicodeDecodeError, encoding: str | None) -> None:
     value = error.object[error.start : error.start + 1].hex().upper()
-    raise ImportRefused(
+    raise EncodingRefused(
         f"line {line}: the byte 0x{value} is not {encoding or 'UTF-8'}; save the file as UTF-8, "
         f"or say which encoding it has ({', '.join(ENCODINGS[1:])})",
         line=line,
@@ -75,13 +75,13 @@ def _refuse_other_formats(start: bytes, encoding: str | None) -> None:
             line=1,
         )
     if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ImportRefused(
+        raise EncodingRefused(
             "line 1: this file is UTF-16, not UTF-8; save it as UTF-8, or say that its encoding "
             "is utf-16",
             line=1,
         )
     if encoding is None and b"\0" in start.split(b"\n", 1)[0]:
-        raise ImportRefused(
+        raise EncodingRefused(
             "line 1: the header holds a NUL byte, so this is no UTF-8 text; save the file as CSV "
             "in UTF-8, or say which encoding it has (utf-16-le, utf-16-be)",
             line=1,

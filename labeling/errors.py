@@ -2,6 +2,7 @@
 
 LabelingError
 ├── ImportRefused       a file, or a row of it, that cannot be brought in
+│   └── EncodingRefused it is not in the encoding that it was read in
 ├── LabelError          a label or a project's setting that cannot be as asked
 ├── AnswerError         an answer that cannot be taken as it was sent
 ├── ExportError         a file that could not be written whole
@@ -36,6 +37,10 @@ class ImportRefused(LabelingError):
         self.line = line
         self.column = column
         self.value = value
+
+
+class EncodingRefused(ImportRefused):
+    """A file that is not in the encoding it was read in; it may be in another one."""
 
 
 class LabelError(LabelingError):

@@ -30,7 +30,7 @@ from labeling.columns import (
     is_own_export,
     source_columns,
 )
-from labeling.errors import ImportRefused
+from labeling.errors import EncodingRefused, ImportRefused
 from labeling.file_reading import inspect, open_records
 from labeling.merged import imported_under_merged
 from labeling.permissions import allow
@@ -52,6 +52,7 @@ class Preview:
 
     rows: the first records. guessed: {"text", "id", "label"} -> column or None. records: how
     many there are. problems: why the file cannot be brought in; then the rest may be empty.
+    asks_encoding: whether saying another encoding may help.
     """
 
     header: list[str]
@@ -62,6 +63,7 @@ class Preview:
     records: int
     own_export: bool
     problems: list[str]
+    asks_encoding: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def preview(
     try:
         facts = inspect(path, encoding=encoding)
     except ImportRefused as refused:
-        return Preview([], [], guess([]), encoding or "", "csv", 0, False, [str(refused)])
+        asks = isinstance(refused, EncodingRefused)
+        return Preview([], [], guess([]), encoding or "", "csv", 0, False, [str(refused)], asks)
     with open_records(path, facts) as records:
         rows = [record.fields for record in islice(records, _PREVIEW_ROWS)]
     return Preview(

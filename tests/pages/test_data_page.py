@@ -77,7 +77,7 @@ def test_bringing_in_queues_a_job_on_a_file_named_by_the_server(
 
 
 def test_a_file_in_another_encoding_is_refused_and_asks_for_it(
-    project: int, open_page: Opener
+    project: int, open_page: Opener, engine: Engine
 ) -> None:
     body = "message,tweetid\nDie Erde wärmt sich,1\n".encode("cp1252")
     at = _upload(open_page("data", data_view="Bring in a file"), body)
@@ -86,6 +86,10 @@ def test_a_file_in_another_encoding_is_refused_and_asks_for_it(
     at.selectbox(key="data_encoding").set_value("cp1252").run()
     assert not at.error
     assert "Die Erde wärmt sich" in at.dataframe[0].value["message"].tolist()
+    at.selectbox(key="data_label").select("no label column").run()
+    assert not at.error  # it stays chosen
+    next(button for button in at.button if button.label == "Bring in 1 row").click().run()
+    assert _newest_import(project, engine).params["encoding"] == "cp1252"
 
 
 def test_an_empty_file_is_refused_in_words(project: int, open_page: Opener) -> None:
@@ -229,3 +233,4 @@ def test_a_spreadsheet_is_refused_by_a_sentence_that_says_what_to_do(
     ).run()
     assert not at.exception
     assert "this is a spreadsheet" in at.error[0].value.lower()
+    assert not [box for box in at.selectbox if box.key == "data_encoding"]  # none would help

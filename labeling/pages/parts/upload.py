@@ -40,6 +40,7 @@ def draw(page: context.PageContext) -> None:
         path = kept[0]
         saved = {"file_id": file.file_id, "path": str(path), "name": file.name}
         st.session_state[session_keys.UPLOAD_SAVED] = saved
+        st.session_state.pop("data_encoding", None)
     with errors.shown():
         _preview(page, Path(saved["path"]), saved["name"])
 
@@ -80,7 +81,7 @@ def _preview(page: context.PageContext, path: Path, name: str) -> None:
     seen = _look(str(path), encoding, known)
     for problem in seen.problems:
         errors.show(problem)
-    if seen.problems:
+    if seen.asks_encoding or encoding:  # one that was chosen stays chosen while it is drawn
         st.selectbox(
             "Encoding of the file",
             ENCODINGS,
@@ -88,6 +89,7 @@ def _preview(page: context.PageContext, path: Path, name: str) -> None:
             key="data_encoding",
             placeholder="UTF-8; choose another one if you know it",
         )
+    if seen.problems:
         return
     st.caption(
         plain(
