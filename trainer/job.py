@@ -37,6 +37,7 @@ from trainer.gate import InUse, against_current, takes_over
 from trainer.heartbeat import Heartbeat
 from trainer.prelabelling import predict_stream
 from trainer.progress import Pace
+from trainer.reproducing import as_measured
 from trainer.snapshots import (
     SNAPSHOT,
     UNLABELLED,
@@ -211,12 +212,13 @@ def train_handler(context: JobContext) -> dict[str, Any]:
     params: config (TrainConfig's JSON); then: "promote" for a probe that the app trains by itself.
     """
     config = TrainConfig.from_json(context.params["config"])
-    run_id, examples, labels, start = _open_run(context, config)
+    given = _open_run(context, config)
+    run_id = given.run_id
     _remove_leftovers(context)
     if (made := _version_of(context, run_id)) is not None:
         return _take_up(context, made)
     try:
-        return _trained(context, config, run_id, examples, labels, start)
+        return _trained(context, given)
     except Exception as error:
         with writing(context.engine) as session:
             if jobs.is_ours(context.job_id, session=session):
@@ -225,29 +227,34 @@ def train_handler(context: JobContext) -> dict[str, Any]:
         raise
 
 
-def _trained(
-    context: JobContext,
-    config: TrainConfig,
-    run_id: int,
-    examples: list[Example],
-    labels: list[LabelInfo],
-    start: Start | None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Given:
+    """What a run trains on, the same each time that its job is resumed."""
+
+    run_id: int
+    config: TrainConfig
+    examples: list[Example]
+    labels: list[LabelInfo]
+    start: Start | None
+
+
+def _trained(context: JobContext, given: _Given) -> dict[str, Any]:
     """Train and publish. Raises Cancelled, the checkpoints kept, where no person cancelled it."""
     from trainer.artifacts import publish
     from trainer.mistakes import mistakes
     from trainer.train import train
 
+    run_id, config, examples = given.run_id, given.config, given.examples
     work = context.settings.runs / str(run_id)
     trained = train(
         examples,
-        labels,
+        given.labels,
         config,
         work=work,
         cache=context.settings.cache,
         callbacks=_recorder(context, run_id),
         texts=_unlabelled_texts(context, config, work / UNLABELLED),
-        start=start,
+        start=given.start,
     )
     if trained.cancelled and not context.is_cancelled():
         raise Cancelled("stopped from outside; its checkpoints are kept")
@@ -411,22 +418,27 @@ def _recorder(context: JobContext, run_id: int) -> CurveRecorder:
     return CurveRecorder(context.progress, add_steps, add_epoch, context.should_stop)
 
 
-def _open_run(
-    context: JobContext, config: TrainConfig
-) -> tuple[int, list[Example], list[LabelInfo], Start | None]:
-    """Open the job's run; a resumed one trains on the snapshot taken when it first started."""
+def _open_run(context: JobContext, config: TrainConfig) -> _Given:
+    """Open the job's run; a resumed one trains on the snapshot taken when it first started.
+
+    It computes in the precision of that time, too: measured anew it might be another one.
+    """
+    from trainer.precision import settled
+
+    machine = {**environment(), "precision": settled(config.precision)}
     with writing(context.engine) as session:
         facts = {
             "kind": config.kind,
             "base_model": config.base_model,
             "config": config.to_json(),
             "seed": config.seed,
-            "environment": environment(),
+            "environment": machine,
         }
         run, resumed = runs.open_run(
             context.project_id, context.job_id, session=session, facts=facts
         )
         run_id, path = run.id, context.settings.runs / str(run.id) / SNAPSHOT
+        measured = dict(run.environment)
         project = session.get_one(Project, context.project_id)
         labels = [
             LabelInfo(label.value, label.name, label.description)
@@ -449,7 +461,8 @@ def _open_run(
                 "sources": dict(Counter(row.source for row in rows)),
                 "start": start.to_json() if start else None,
             }
-    return run_id, *read_snapshot(path), _stored_start(context, run_id)
+    start = _stored_start(context, run_id)
+    return _Given(run_id, as_measured(config, measured), *read_snapshot(path), start)
 
 
 def _start_of(

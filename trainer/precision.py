@@ -90,6 +90,11 @@ def uses_bf16(precision: str) -> bool:
     return precision == "bf16" or (precision == "auto" and gains_from_bf16())
 
 
+def settled(precision: str) -> str:
+    """What `precision` means here: fp32 or bf16."""
+    return "bf16" if uses_bf16(precision) else "fp32"
+
+
 def device() -> torch.device:
     """Where models run: the first GPU if there is one, else the processor."""
     if torch.cuda.is_available():

@@ -51,10 +51,15 @@ class Reproduction:
 
 
 def as_measured(config: TrainConfig, environment: Mapping[str, Any]) -> TrainConfig:
-    """The settings of a run, with what it measured for itself: whether its layers were compiled."""
-    if "compiled" not in environment:
-        return config
-    return replace(config, compiled="yes" if environment["compiled"] else "no")
+    """The settings of a run, with what it measured for itself.
+
+    That is the precision, once it began, and whether its layers were compiled, once it ended.
+    """
+    if "precision" in environment:
+        config = replace(config, precision=environment["precision"])
+    if "compiled" in environment:
+        config = replace(config, compiled="yes" if environment["compiled"] else "no")
+    return config
 
 
 def reproduce(

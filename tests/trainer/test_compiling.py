@@ -227,3 +227,5 @@ def test_a_run_is_reproduced_as_it_was_computed(quick):
     assert as_measured(quick, {"compiled": True}).compiled == "yes"
     assert as_measured(quick, {"compiled": False}).compiled == "no"
     assert as_measured(quick, {"python": "3.11"}) == quick  # of a version before
+    assert as_measured(quick, {"precision": "fp32"}).precision == "fp32"
+    assert as_measured(quick, {"precision": "bf16"}).precision == "bf16"

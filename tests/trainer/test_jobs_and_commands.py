@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from installation import Installation, write_tweets
@@ -16,9 +18,12 @@ from sqlalchemy import func, select
 from db import jobs
 from db.predictions import count_predictions, count_unpredicted
 from db.projects import current_model, get_project, settings_of
-from db.runs import epochs_of
+from db.runs import end_run, epochs_of, get_run
 from db.schema import ModelVersion, Run
 from db.sessions import reading, writing
+from trainer import job as job_module
+from trainer import precision
+from trainer.config import TrainConfig
 from trainer.job import start_due, submit
 
 ROOT = Path(__file__).parent.parent.parent
@@ -274,6 +279,30 @@ def test_a_killed_training_harms_nothing_and_resumes(place: Installation) -> Non
         after = session.scalar(select(func.count()).select_from(ModelVersion))
     assert after == versions + 1, "a cancelled training keeps its best epoch as a candidate"
     assert the_current(place) == before
+
+
+def test_a_resumed_run_computes_in_the_precision_that_it_began_with(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(place.engine) as session:
+        job_id = jobs.enqueue(1, "train", {}, session=session).id
+    context: Any = SimpleNamespace(
+        engine=place.engine, settings=place.settings, project_id=1, job_id=job_id
+    )
+    config = TrainConfig(base_model=place.base_model)
+    assert config.precision == "auto"
+    found = []
+    for gains in (True, False):  # measured anew on a busier machine, say
+        monkeypatch.setattr(precision, "gains_from_bf16", lambda gains=gains: gains)
+        given = job_module._open_run(context, config)
+        found.append(given.config.precision)
+    with writing(place.engine) as session:
+        run = get_run(given.run_id, session=session)
+        assert run.config["precision"] == "auto"  # as it was asked for
+        assert run.environment["precision"] == "bf16"
+        end_run(run.id, "cancelled", session=session, facts={})
+        assert jobs.request_cancel(job_id, session=session) == "cancelled"
+    assert found == ["bf16", "bf16"]
 
 
 def test_a_training_that_is_asked_to_end_resumes_and_promotes_nothing_half_learnt(
