@@ -61,26 +61,27 @@ def _queue(file: str | None, until: float) -> Iterator[None]:
         yield
         return
     place = os.open(Path(file).parent, os.O_RDONLY | os.O_CLOEXEC)
-    come, gone = threading.Event(), threading.Event()
+    come, given_up, deciding = threading.Event(), threading.Event(), threading.Lock()
 
     def stand() -> None:
         # The call that waits knows no time limit. Whoever gave up leaves it behind: it gives the
         # place back as soon as it gets it, and nobody else may close what it waits at.
-        try:
-            with suppress(OSError):  # a file system without such locks has no queue
-                fcntl.flock(place, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without such locks has no queue
+            fcntl.flock(place, fcntl.LOCK_EX)
+        with deciding:
             come.set()
-            gone.wait()
-        finally:
-            os.close(place)
+            if given_up.is_set():
+                os.close(place)
 
-    standing = threading.Thread(target=stand, name=STANDING, daemon=True)
-    standing.start()
-    came = False
     try:
-        came = come.wait(max(0.0, until - time.monotonic()))
+        threading.Thread(target=stand, name=STANDING, daemon=True).start()
+    except RuntimeError:  # there is no thread to be had, and so no queue
+        come.set()
+    try:
+        come.wait(max(0.0, until - time.monotonic()))
         yield
     finally:
-        gone.set()
-        if came:
-            standing.join()  # the next one's turn begins now, not some time later
+        with deciding:  # and nobody is waited for: the writer's place is held by now
+            given_up.set()
+            if come.is_set():
+                os.close(place)

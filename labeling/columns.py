@@ -110,8 +110,8 @@ def choose(
 
 
 def is_own_export(header: Sequence[str]) -> bool:
-    """Tell whether a file with this header was written by `export`."""
-    return tuple(header[-len(PROVENANCE) :]) == PROVENANCE
+    """Tell whether a file with this header was written by `export`, whatever the order by now."""
+    return set(PROVENANCE) <= set(header)
 
 
 def extra_columns(
@@ -119,17 +119,26 @@ def extra_columns(
 ) -> list[tuple[int, str]]:
     """Return place and stored name of each column that is kept along with the tweet.
 
-    A name that an export uses for something else is stored with "original_" in front.
+    A name that an export uses for something else is stored with "original_" in front, once more
+    where another column of the file is called so.
     """
     roles = {choice.text, choice.id, choice.label}
     used = {(known or {}).get(role) for role in ("text", "id", "label")}
     used |= {_exported(name) for name in roles if name is not None}
     own = is_own_export(header)
-    return [
-        (place, _exported(name, used))
+    kept = [
+        (place, name)
         for place, name in enumerate(header)
         if name not in roles and not (own and name in PROVENANCE)
     ]
+    free = {name for _, name in kept if _exported(name, used) == name}
+    used |= free
+    found = []
+    for place, name in kept:
+        stored = name if name in free else _exported(name, used)
+        used.add(stored)
+        found.append((place, stored))
+    return found
 
 
 def _exported(name: str, used: Collection[str | None] = ()) -> str:

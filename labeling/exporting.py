@@ -160,7 +160,7 @@ def _jsonl_writer(stream: TextIO, columns: dict[str, Any], *, raw: bool) -> _Put
             for name in columns["header"]
         }
         entry.update(row.provenance)
-        entry[MARKER] = FORMAT
+        entry[MARKER] = RAW_FORMAT  # texts are as they are
         stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
     return put

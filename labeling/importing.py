@@ -92,7 +92,8 @@ def preview(
         asks = isinstance(refused, EncodingRefused)
         return Preview([], [], guess([]), encoding or "", "csv", 0, False, [str(refused)], asks)
     with open_records(path, facts) as records:
-        rows = [record.fields for record in islice(records, _PREVIEW_ROWS)]
+        width = len(facts.header)  # a record that is none has fewer fields, or more
+        rows = [(record.fields + [""] * width)[:width] for record in islice(records, _PREVIEW_ROWS)]
     return Preview(
         header=facts.header,
         rows=rows,
@@ -195,7 +196,7 @@ def _plan(
         columns=columns,
         labels={label.value: label.name for label in labels},
         extras=extra_columns(facts.header, columns, project.source_columns),
-        escaped=facts.format == "csv",
+        sparse=facts.format == "jsonl",
     )
     shares = SplitShares(validation=settings.validation_share, test=settings.test_share)
     drawer = make_drawer(project.id, seed=project.split_seed, shares=shares, session=session)

@@ -5,17 +5,24 @@ is written: 19 digits of an id go through no float. Objects and lists within a l
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from labeling.decoding import codec_of
 from labeling.errors import ImportRefused
-from labeling.records import FIELD_LIMIT, RAW_KEPT, Record, check_header, column_name
+from labeling.records import (
+    FIELD_LIMIT,
+    NAME_SHOWN,
+    RAW_KEPT,
+    Record,
+    check_header,
+    column_name,
+)
 
-MOST_COLUMNS = 1_000
+MOST_MORE = 1_000  # names that lines may add to those of the first one
 _BLANK = " \t\r\n"
 _NOT_JSON = (
     "the file does not begin with a JSON object that is whole on its line, as JSON lines do; "
@@ -23,8 +30,22 @@ _NOT_JSON = (
 )
 
 
-class NoObject(Exception):
-    """A line that is no JSON object; the message tells what is wrong with it."""
+class Entry(NamedTuple):
+    """What a line holds: values as text, by their names.
+
+    nested: names of those that are an object, a list, true or false.
+    """
+
+    values: Mapping[str, str]
+    nested: frozenset[str]
+
+
+class BadEntry(Exception):
+    """A line that holds no entry; the message tells what is wrong with it."""
+
+
+class NoObject(BadEntry):
+    """A line that is no JSON object at all."""
 
 
 class JsonRecords:
@@ -33,6 +54,7 @@ class JsonRecords:
     def __init__(self, binary: BinaryIO, encoding: str, keys: Sequence[str]) -> None:
         """keys: of the objects, in the order of the columns."""
         self._binary, self._keys = binary, keys
+        self._places = {key: place for place, key in enumerate(keys)}
         self._stream = _text_of(binary, encoding)
 
     @property
@@ -45,11 +67,13 @@ class JsonRecords:
         for line, said in _lines(self._stream):
             raw = said[:RAW_KEPT].rstrip(_BLANK)
             try:
-                found = fields_of(said)
-            except NoObject as error:
+                values, nested = entry_of(said)
+            except BadEntry as error:
                 yield Record(line, [], str(error), raw)
             else:
-                yield Record(line, [found.get(key, "") for key in self._keys], "", raw)
+                fields = [values.get(key, "") for key in self._keys]
+                odd = frozenset(self._places[key] for key in nested)
+                yield Record(line, fields, "", raw, odd)
 
 
 @contextmanager
@@ -64,26 +88,30 @@ def look_at_json(path: Path, encoding: str) -> tuple[list[str], int]:
 
     Raises ImportRefused, naming the line, for whatever makes the file as a whole unusable.
     """
-    names: dict[str, None] = {}
-    count = 0
+    lines: dict[str, int] = {}  # where each name stands first
+    count, most, problem = 0, 0, ""
     with path.open("rb") as binary:
         stream = _text_of(binary, encoding)
         for line, said in _lines(stream):
-            try:
-                names.update(dict.fromkeys(fields_of(said)))
-            except NoObject as error:
-                if count == 0:
-                    raise ImportRefused(f"line {line}: {_NOT_JSON}. {error}", line=line) from error
             count += 1
-            if len(names) > MOST_COLUMNS:
+            try:
+                for name in entry_of(said).values:
+                    lines.setdefault(name, line)
+            except BadEntry as error:
+                if count == 1 and isinstance(error, NoObject):
+                    raise ImportRefused(f"line {line}: {_NOT_JSON}. {error}", line=line) from error
+                problem = problem or f"line {line}: {error}"
+            most = most or len(lines) + MOST_MORE
+            if len(lines) > most:
                 raise ImportRefused(
-                    f"line {line}: up to here there are over {MOST_COLUMNS:,} different names; "
-                    "keep the ones that are needed (jq -c '{id, text, label}' FILE)",
+                    f"line {line}: up to here lines have {MOST_MORE:,} names that the first one "
+                    "has not; keep the ones that are needed (jq -c '{id, text, label}' FILE)",
                     line=line,
                 )
-    keys = list(names)
-    check_header(header_of(keys))
-    return keys, count
+    if not lines:
+        raise ImportRefused(problem or "line 1: the objects in this file are empty", line=1)
+    check_header(header_of(lines), list(lines.values()))
+    return list(lines), count
 
 
 def header_of(keys: Iterable[str]) -> list[str]:
@@ -91,20 +119,18 @@ def header_of(keys: Iterable[str]) -> list[str]:
     return [column_name(key, place) for place, key in enumerate(keys, start=1)]
 
 
-def fields_of(line: str) -> dict[str, str]:
-    """Return the values of the object that a line holds, as text, by their names.
-
-    Raises NoObject.
-    """
+def entry_of(line: str) -> Entry:
+    """Return what a line holds. Raises BadEntry."""
     try:
-        return _Line(line).fields()
+        return _Line(line).entry()
     except json.JSONDecodeError as error:
-        raise NoObject(f"{error.msg.removesuffix(' at')} at character {error.pos + 1}") from error
+        what = error.msg.removesuffix(" at")
+        raise NoObject(f"{what} at character {error.pos + 1}") from error
     except RecursionError:
-        raise NoObject("lists or objects within one another, too deep to be read") from None
+        raise BadEntry("lists or objects within one another, too deep to be read") from None
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start : error.start + 1]).strip("'")
-        raise NoObject(f"half a character ({half}): its other half is missing") from None
+        raise BadEntry(f"half a character ({half}): its other half is missing") from None
 
 
 class _Line:
@@ -114,26 +140,29 @@ class _Line:
         self._text, self._at = text, 0
         self._escapes = "\\u" in text
 
-    def fields(self) -> dict[str, str]:
+    def entry(self) -> Entry:
         if len(self._text) > FIELD_LIMIT:
             raise NoObject(f"a line of over {FIELD_LIMIT:,} letters; write an object a line")
         self._take("{", "a JSON object begins with '{', and this line does not")
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
+        nested = []
         more = self._next() != "}"
         while more:
             if self._next() != '"':
                 raise NoObject(f"a name in quotes is expected, at character {self._at + 1}")
             key = self._value()
-            if key in found:
-                raise NoObject(f"the name {key!r} stands twice")
+            if key in values:
+                raise BadEntry(f"the name {key[:NAME_SHOWN]!r} stands twice")
             self._take(":", "a colon is expected")
-            found[key] = self._value()
+            if self._next() in "{[tf":
+                nested.append(key)
+            values[key] = self._value()
             more = self._next() == ","
             self._at += more
         self._take("}", "a comma or the end of the object is expected")
         if self._next():
             raise NoObject(f"something follows the object, at character {self._at + 1}")
-        return found
+        return Entry(values, frozenset(nested))
 
     def _next(self) -> str:
         """Skip blanks; return the letter that comes next, "" at the end."""
@@ -160,7 +189,7 @@ class _Line:
 
 
 def _no_number(literal: str) -> Any:
-    raise NoObject(f"{literal} is no number of JSON; write null")
+    raise BadEntry(f"{literal} is no number of JSON; write null")
 
 
 # Numbers are only looked at here: what is kept is how they are written.
@@ -174,8 +203,9 @@ def _text_of(binary: BinaryIO, encoding: str) -> TextIOWrapper:
 def _lines(stream: TextIOWrapper) -> Iterator[tuple[int, str]]:
     """Yield each line that is not blank, and its number; of one that is too long, the beginning."""
     number, whole = 1, True
-    while said := stream.readline(FIELD_LIMIT + 1):
-        if whole and (len(said) > FIELD_LIMIT or not said.isspace()):
-            yield number, said.rstrip("\r\n")
-        whole = said.endswith("\n")
+    while said := stream.readline(FIELD_LIMIT + 2):
+        begins, whole = whole, said.endswith("\n")
+        line = said[:-1].removesuffix("\r") if whole else said
+        if begins and (len(line) > FIELD_LIMIT or (line and not line.isspace())):
+            yield number, line
         number += whole

@@ -8,6 +8,7 @@ from labeling.errors import ImportRefused
 # Longer than any field that could be accepted, short enough to notice a quote never closed.
 FIELD_LIMIT = 4_000_000
 RAW_KEPT = 2_000  # letters of a record in a report of rejects
+NAME_SHOWN = 64  # letters of a column's name in a message
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,15 @@ class FileFacts:
 class Record:
     """One record. line: where it starts in the file, from 1. problem: why it cannot be read.
 
-    raw: as it stands in the file, given with a problem, or where `fields` do not tell.
+    raw: as it stands in the file, given with a problem, or where `fields` do not tell. nested:
+    places of fields that hold an object, a list, true or false.
     """
 
     line: int
     fields: list[str]
     problem: str = ""
     raw: str = ""
+    nested: frozenset[int] = frozenset()
 
 
 def column_name(name: str, place: int) -> str:
@@ -50,15 +53,25 @@ def column_name(name: str, place: int) -> str:
     return name.strip() or f"column_{place}"
 
 
-def check_header(header: Sequence[str]) -> None:
-    """Raise ImportRefused where a name stands twice, or cannot be kept."""
-    for place, name in enumerate(header, start=1):
-        if name in header[: place - 1]:
+def check_header(header: Sequence[str], lines: Sequence[int] | None = None) -> None:
+    """Raise ImportRefused where a name stands twice, or cannot be kept.
+
+    lines: where each name stands first; all in line 1 by default.
+    """
+    before: set[str] = set()
+    for name, line in zip(header, lines or [1] * len(header), strict=True):
+        shown = name[:NAME_SHOWN]
+        if name in before:
             raise ImportRefused(
-                f"line 1: two columns are called {name!r}; give each its own name",
-                line=1,
-                column=name,
-                value=name,
+                f"line {line}: two columns are called {shown!r}; give each its own name",
+                line=line,
+                column=shown,
+                value=shown,
             )
         if "\0" in name:
-            raise ImportRefused(f"line 1: column {place} holds a NUL byte", line=1, value=name)
+            raise ImportRefused(
+                f"line {line}: the column's name {shown!r} holds a NUL byte; remove it",
+                line=line,
+                value=shown,
+            )
+        before.add(name)

@@ -47,14 +47,14 @@ class RowCheck:
     """Judges the records of one file.
 
     labels: value -> name of the labels that rows may carry. extras: place and stored name of
-    the columns that are kept along. escaped: whether our own exports of this format are.
+    the columns that are kept along. sparse: rows need not have them all, and keep what they have.
     """
 
     header: Sequence[str]
     columns: ColumnChoice
     labels: Mapping[str, str]
     extras: Sequence[tuple[int, str]] = ()
-    escaped: bool = True
+    sparse: bool = False
     _places: tuple[int, int, int] = field(init=False)
     _marker: int = field(init=False)
     _by_name: dict[str, str] = field(init=False)
@@ -72,12 +72,22 @@ class RowCheck:
     def judge(self, record: Record) -> NewTweet | Reject:
         """Return the tweet of a record, or why there is none."""
         if record.problem:
-            return Reject(record.line, "", record.problem, record.raw)
+            return Reject(record.line, "", record.problem, _without_nul(record.raw))
         try:
+            self._refuse_nested(record)
             return self._read(record.fields)
         except _Refused as refused:
             raw = record.raw or ",".join(map(_quoted, record.fields))[:RAW_KEPT]
-            return Reject(record.line, refused.column, refused.reason, raw.replace("\0", "\\0"))
+            return Reject(record.line, refused.column, refused.reason, _without_nul(raw))
+
+    def _refuse_nested(self, record: Record) -> None:
+        if not record.nested:
+            return
+        text, id, _ = self._places
+        for place, column in ((text, self.columns.text), (id, self.columns.id)):
+            if place in record.nested:
+                value = record.fields[place][:MAX_ID]
+                raise _Refused(column, f"{value} is no text and no number")
 
     def _read(self, fields: list[str]) -> NewTweet:
         text_place, id_place, label_place = self._places
@@ -90,7 +100,11 @@ class RowCheck:
         label = self._label(fields[label_place].strip()) if label_place >= 0 else None
         if not self.extras:
             return NewTweet(external_id, text, label, None)
-        extra = {name: plain(fields[place]) for place, name in self.extras}
+        extra = {
+            name: plain(fields[place])
+            for place, name in self.extras
+            if fields[place] or not self.sparse
+        }
         for name, value in extra.items():
             self._check_text(name, value)
         return NewTweet(external_id, text, label, extra)
@@ -104,7 +118,7 @@ class RowCheck:
                 f"the export format is {fields[self._marker]!r}; this version of Relabel reads "
                 f"{FORMAT!r} and {RAW_FORMAT!r}",
             )
-        return unescape if self.escaped else str
+        return unescape
 
     def _check_text(self, column: str, value: str) -> None:
         if len(value) > MAX_TEXT:
@@ -153,6 +167,11 @@ class RowCheck:
 def looks_rounded(external_id: str) -> bool:
     """Tell whether an id has 17 digits or more and ends in 000, as spreadsheets leave them."""
     return _ROUNDED.fullmatch(external_id) is not None
+
+
+def _without_nul(raw: str) -> str:
+    """Return what may be stored of a record: PostgreSQL keeps no NUL."""
+    return raw.replace("\0", "\\0")
 
 
 def _quoted(cell: str) -> str:

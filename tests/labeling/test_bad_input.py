@@ -71,6 +71,7 @@ ROWS = {
     "id that is a formula": ("1,a,=A1\n", "tweetid", "begins like a formula"),
     "over-long text": (f"1,{'x' * 10_001},1\n", "message", "10,001 characters; at most 10,000"),
     "a megabyte of text": (f"1,{'x' * 1_048_576},1\n", "message", "1,048,576 characters"),
+    "NUL in a row too long": ("1,a\0b,1,more\n", "", "4 fields instead of 3"),
     "too many fields": ("1,a,1,more\n", "", "4 fields instead of 3"),
     "too few fields": ("1,a\n", "", "2 fields instead of 3"),
     "a quote not doubled": ('1,"say "hi" now",1\n', "", "not doubled"),

@@ -1,5 +1,6 @@
 """JSON lines come in as CSV does: the same tweets, the same refusals, and what we exported."""
 
+import csv
 import json
 import re
 import subprocess
@@ -24,7 +25,8 @@ from labeling.errors import ImportRefused
 from labeling.exporting import export
 from labeling.file_reading import inspect
 from labeling.importing import import_file, preview
-from labeling.json_reading import MOST_COLUMNS, NoObject, fields_of
+from labeling.json_reading import MOST_MORE, BadEntry, entry_of
+from labeling.records import FIELD_LIMIT
 from labeling.templates import NewLabel
 from trainer.errors import Cancelled
 
@@ -72,12 +74,10 @@ def test_other_values_are_kept_as_they_are_written(bring: Bring, engine: Engine)
         "lang": "en",
         "retweets": "1.50",
         "user": '{"name": "a",  "n": 12345678901234567890}',
-        "place": "",
         "quote": "false",
-        "tags": "",
     }
     assert other.text == "=ice"
-    assert other.extra == dict.fromkeys(one.extra, "") | {"tags": '["x", "y"]'}
+    assert other.extra == {"tags": '["x", "y"]'}  # what a line lacks is not kept as blank
 
 
 BAD_FILES = {
@@ -87,11 +87,14 @@ BAD_FILES = {
         "one object a line",
     ),
     "a name that stands twice": ('{"message": "a", "message ": "b"}', "columns are called 'mess"),
-    "a NUL in a name": ('{"message": "a", "x\\u0000": 1, "tweetid": 2}', "NUL byte"),
+    "a NUL in a name": ('{"message": "a"}\n{"x\\u0000": 1}', "line 2: the column's name.*NUL byte"),
+    "a name that stands twice later": ('{"message": "a"}\n\n{"message ": "b"}', "line 3: two col"),
+    "nothing that can be read": ('{"message": NaN}\n', "line 1: NaN is no number of JSON"),
+    "empty objects": ("{}\n{}", "the objects in this file are empty"),
     "no text": ('{"data": [], "meta": {}}', "no column looks like the text.*data, meta"),
     "too many names": (
-        "".join(f'{{"message": "a", "name {n}": 1}}\n' for n in range(MOST_COLUMNS + 1)),
-        "line 1000: up to here there are over 1,000 different names",
+        "".join(f'{{"message": "a", "name {n}": 1}}\n' for n in range(MOST_MORE + 2)),
+        "line 1002: up to here lines have 1,000 names that the first one has not",
     ),
     "a line too long": ('{"message": "' + "a" * 4_000_001 + '"}', "a line of over 4,000,000"),
 }
@@ -131,6 +134,15 @@ BAD_LINES = {
     "NUL in the text": (r'{"message": "a\u0000", "tweetid": 5}', "message", "NUL byte at char"),
     "a text that is missing": ('{"tweetid": 5}', "message", "the text is blank"),
     "a text that is null": ('{"message": null, "tweetid": 5}', "message", "the text is blank"),
+    "a text that is a list": (
+        '{"message": ["a"], "tweetid": 5}',
+        "message",
+        "no text and no number",
+    ),
+    "an id that is an object": ('{"message": "a", "tweetid": {"$n": 5}}', "tweetid", "no number"),
+    "an id that is true": ('{"message": "a", "tweetid": true}', "tweetid", "true is no text"),
+    "a NUL as it is": ('{"message": "a\0", "tweetid": 5}', "", "Invalid control character"),
+    "a long name twice": (f'{{"{"n" * 500}": 1, "{"n" * 500}": 2}}', "", "^.{,100}$"),
     "an id that is a float": ('{"message": "a", "tweetid": 6.2e17}', "tweetid", "a float"),
     "an unknown label": (
         '{"message": "a", "tweetid": 5, "sentiment": 7}',
@@ -160,9 +172,19 @@ def test_a_bad_line_is_kept_with_its_number_column_and_reason(
         reject = session.scalars(select(ImportReject)).one()
         ids = session.scalars(select(Tweet.external_id).order_by(Tweet.id)).all()
     assert (reject.line, reject.column) == (3, column)
-    assert reject.raw == row[:2_000].rstrip()
+    assert reject.raw == row[:2_000].rstrip().replace("\0", "\\0")
     assert re.search(reason, reject.reason)
     assert ids == ["623027391500000001", "9"]
+
+
+def test_a_line_at_the_limit_is_whole_or_refused(bring: Bring, engine: Engine) -> None:
+    start, end = '{"message": "a", "tweetid": 2}', '{"message": "lost", "tweetid": 3}'
+    longest = start.ljust(FIELD_LIMIT)
+    report = bring(LINE + longest + "\r\n" + longest + "\r" + end + "\n" + longest + " \n")
+    assert (report.rows, report.accepted, report.rejected) == (4, 2, 2)
+    with reading(engine) as session:
+        reasons = session.scalars(select(ImportReject.reason)).all()
+    assert all("a line of over" in reason for reason in reasons)
 
 
 def test_a_preview_says_what_it_is(tmp_path: Path) -> None:
@@ -186,6 +208,38 @@ def test_a_stopped_import_goes_on_behind_what_it_stored(
     report = bring(content)
     assert (report.rows, report.accepted, count(Tweet), count(ImportBatch)) == (35, 35, 35, 1)
     assert bring(content).accepted == 0
+
+
+def test_as_many_columns_as_the_first_line_has_come_back(
+    bring: Bring, engine: Engine, tmp_path: Path
+) -> None:
+    wide = {"message": "a", "tweetid": 1} | {f"column {n}": "x" for n in range(MOST_MORE + 5)}
+    assert bring(json.dumps(wide)).accepted == 1
+    out = tmp_path / "out.jsonl"
+    export(out, engine=engine, project_name="climate", rows="all", format="jsonl")
+    again = import_file(out, engine=engine, project_name="climate")
+    assert (again.accepted, again.duplicates) == (0, 1)
+
+
+def test_an_export_that_another_program_wrote_anew_is_known_as_ours(
+    bring: Bring, engine: Engine, tmp_path: Path
+) -> None:
+    """Keys in another order, and a CSV's rows as objects: apostrophes go as they came."""
+    text = "@you the ice melts"
+    bring(json.dumps({"sentiment": "1", "message": text, "tweetid": "1"}))
+    for format, name in (("jsonl", "sorted"), ("csv", "turned")):
+        out = tmp_path / f"out.{format}"
+        export(out, engine=engine, project_name="climate", format=format)
+        lines = out.read_text().splitlines()
+        row = json.loads(lines[0]) if format == "jsonl" else next(csv.DictReader(lines))
+        out.write_text(json.dumps(row, sort_keys=True))
+        with writing(engine) as session:
+            create_project(name, session=session, template="climate")
+        assert import_file(out, engine=engine, project_name=name).accepted == 1
+        with reading(engine) as session:
+            query = select(Tweet).join(Project).where(Project.name == name)
+            tweet = session.scalars(query).one()
+        assert (tweet.text, tweet.imported_label, tweet.extra) == (text, "1", None)
 
 
 TEXTS = ["@you =1+1", "=HYPERLINK(1)", "'=already", "two\nlines", "a lone\rreturn", 'say ""hi""']
@@ -268,8 +322,8 @@ def test_a_line_is_read_as_python_reads_it(entry: dict[str, Any], ascii: bool) -
     entry = json.loads(json.dumps(entry))  # no number that JSON has not
     line = json.dumps(entry, ensure_ascii=ascii)
     try:
-        found = fields_of(line)
-    except NoObject:
+        found = entry_of(line).values
+    except BadEntry:
         assert "Infinity" in line
         return
     assert list(found) == list(entry)

@@ -3,6 +3,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import page_project
+import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
@@ -45,6 +46,15 @@ def test_an_upload_shows_first_rows_guessed_columns_and_what_will_happen(
     assert at.selectbox(key="data_label").value == "sentiment"
     assert "become gold labels (source: imported)" in words(at)
     assert "the sea *rises*" in at.dataframe[0].value["message"].tolist()
+
+
+@pytest.mark.parametrize("row", ["2,b, extra", "2"])
+def test_a_row_that_is_none_is_no_reason_to_show_none(
+    project: int, open_page: Opener, row: str
+) -> None:
+    at = _upload(open_page("data", data_view="Bring in a file"), f"id,text\n1,a\n{row}\n3,c\n")
+    assert not at.exception
+    assert at.dataframe[0].value["text"].tolist()[::2] == ["a", "c"]
 
 
 def test_an_upload_of_json_lines_says_that_it_is_read_as_such(
