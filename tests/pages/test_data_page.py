@@ -23,6 +23,12 @@ def _upload(at, content: str | bytes, name: str = "tweets.csv"):
     return at.run()
 
 
+def _box(at, name: str):
+    """A select of the file at hand: each file has its own."""
+    (found,) = (box for box in at.selectbox if str(box.key).startswith(f"{name}_"))
+    return found
+
+
 def _newest_import(project: int, engine: Engine):
     with reading(engine) as session:
         return jobs.recent_jobs(project, session=session, kind="import", limit=1)[0]
@@ -41,11 +47,18 @@ def test_an_upload_shows_first_rows_guessed_columns_and_what_will_happen(
 ) -> None:
     at = _upload(open_page("data", data_view="Bring in a file"), CSV)
     assert not at.exception
-    assert at.selectbox(key="data_text").value == "message"
-    assert at.selectbox(key="data_id").value == "tweetid"
-    assert at.selectbox(key="data_label").value == "sentiment"
+    assert _box(at, "data_text").value == "message"
+    assert _box(at, "data_id").value == "tweetid"
+    assert _box(at, "data_label").value == "sentiment"
     assert "become gold labels (source: imported)" in words(at)
     assert "the sea *rises*" in at.dataframe[0].value["message"].tolist()
+
+
+def test_another_file_is_asked_for_its_own_columns(project: int, open_page: Opener) -> None:
+    at = _upload(open_page("data", data_view="Bring in a file"), "message,tweetid\na,1\n")
+    assert _box(at, "data_label").value == "no label column"
+    at.file_uploader[0].set_value(("other.csv", CSV.encode(), "text/csv")).run()
+    assert _box(at, "data_label").value == "sentiment"
 
 
 @pytest.mark.parametrize("row", ["2,b, extra", "2"])
@@ -64,7 +77,7 @@ def test_an_upload_of_json_lines_says_that_it_is_read_as_such(
     at = _upload(open_page("data", data_view="Bring in a file"), lines, "tweets.jsonl")
     assert not at.exception
     assert "2 rows, read as JSON lines in utf-8" in words(at)
-    assert [at.selectbox(key=f"data_{role}").value for role in ("text", "id", "label")] == [
+    assert [_box(at, f"data_{role}").value for role in ("text", "id", "label")] == [
         "text",
         "id",
         "label",
@@ -93,10 +106,10 @@ def test_a_file_in_another_encoding_is_refused_and_asks_for_it(
     at = _upload(open_page("data", data_view="Bring in a file"), body)
     assert not at.exception
     assert "encod" in at.error[0].value.lower()
-    at.selectbox(key="data_encoding").set_value("cp1252").run()
+    _box(at, "data_encoding").set_value("cp1252").run()
     assert not at.error
     assert "Die Erde wärmt sich" in at.dataframe[0].value["message"].tolist()
-    at.selectbox(key="data_label").select("no label column").run()
+    _box(at, "data_label").select("no label column").run()
     assert not at.error  # it stays chosen
     next(button for button in at.button if button.label == "Bring in 1 row").click().run()
     assert _newest_import(project, engine).params["encoding"] == "cp1252"
@@ -112,7 +125,7 @@ def test_one_column_for_two_things_is_refused_and_nothing_is_queued(
     project: int, open_page: Opener, engine: Engine
 ) -> None:
     at = _upload(open_page("data", data_view="Bring in a file"), CSV)
-    at.selectbox(key="data_id").set_value("message").run()
+    _box(at, "data_id").set_value("message").run()
     next(button for button in at.button if button.label == "Bring in 3 rows").click().run()
     assert "two things" in at.error[0].value
     with reading(engine) as session:
@@ -243,4 +256,4 @@ def test_a_spreadsheet_is_refused_by_a_sentence_that_says_what_to_do(
     ).run()
     assert not at.exception
     assert "this is a spreadsheet" in at.error[0].value.lower()
-    assert not [box for box in at.selectbox if box.key == "data_encoding"]  # none would help
+    assert not [box for box in at.selectbox if "encoding" in box.key]  # none would help

@@ -40,7 +40,6 @@ def draw(page: context.PageContext) -> None:
         path = kept[0]
         saved = {"file_id": file.file_id, "path": str(path), "name": file.name}
         st.session_state[session_keys.UPLOAD_SAVED] = saved
-        st.session_state.pop("data_encoding", None)
     with errors.shown():
         _preview(page, Path(saved["path"]), saved["name"])
 
@@ -77,7 +76,8 @@ def _look(path: str, encoding: str | None, known: dict[str, Any]) -> importing.P
 def _preview(page: context.PageContext, path: Path, name: str) -> None:
     with reading(resources.engine()) as session:
         known = projects.get_project(page.project_name, session=session).source_columns
-    encoding = st.session_state.get("data_encoding")
+    key = f"data_encoding_{path.name}"
+    encoding = st.session_state.get(key)
     seen = _look(str(path), encoding, known)
     for problem in seen.problems:
         errors.show(problem)
@@ -86,7 +86,7 @@ def _preview(page: context.PageContext, path: Path, name: str) -> None:
             "Encoding of the file",
             ENCODINGS,
             index=None,
-            key="data_encoding",
+            key=key,
             placeholder="UTF-8; choose another one if you know it",
         )
     if seen.problems:
@@ -102,7 +102,7 @@ def _preview(page: context.PageContext, path: Path, name: str) -> None:
         hide_index=True,
         height=tables.height(5),
     )
-    columns = _columns(seen.header, seen.guessed)
+    columns = _columns(path.name, seen.header, seen.guessed)
     st.text(_what_will_happen(columns))
     if st.button(
         f"Bring in {counted(seen.records, 'row')}", type="primary", icon=":material/upload:"
@@ -127,21 +127,24 @@ def _distinct(header: Sequence[str]) -> list[str]:
     return [name if name else f"column {place}" for place, name in enumerate(header, 1)]
 
 
-def _columns(header: Sequence[str], guessed: dict[str, str | None]) -> ColumnChoice:
+def _columns(file: str, header: Sequence[str], guessed: dict[str, str | None]) -> ColumnChoice:
+    """Ask which column is what. file: its name among the uploads; the next one is asked anew."""
     text, identity, label = st.columns(3)
     names = list(header)
 
     def place(value: str | None) -> int | None:
         return names.index(value) if value in names else None
 
-    chosen_text = text.selectbox("Tweet's text", names, place(guessed["text"]), key="data_text")
-    chosen_id = identity.selectbox("Tweet's id", names, place(guessed["id"]), key="data_id")
+    chosen_text = text.selectbox(
+        "Tweet's text", names, place(guessed["text"]), key=f"data_text_{file}"
+    )
+    chosen_id = identity.selectbox("Tweet's id", names, place(guessed["id"]), key=f"data_id_{file}")
     options = [NO_LABEL, *names]
     chosen_label = label.selectbox(
         "Label",
         options,
         0 if (found := place(guessed["label"])) is None else found + 1,
-        key="data_label",
+        key=f"data_label_{file}",
     )
     if chosen_text is None or chosen_id is None:
         raise ImportRefused("choose the columns that hold the text and the id of each tweet")
