@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Any
@@ -116,17 +117,21 @@ class Explainer:
             process.stdin.write(json.dumps(vars(question)) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
-            ended = {"error": "the explaining process ended"}
-            said: dict[str, Any] = json.loads(line) if line else ended
-        except (OSError, ValueError) as error:
-            said = {"error": f"the explaining process cannot be used ({error})"}
+            if not line:
+                raise EOFError
+            said: dict[str, Any] = json.loads(line)
+        except (OSError, ValueError, EOFError) as error:
+            self._forget()  # which may still be on its way out
+            if isinstance(error, EOFError):
+                return Explanation(problem="the explaining process ended")
+            return Explanation(problem=f"the explaining process cannot be used ({error})")
         if "words" not in said:
-            self._forget_ended()
             return Explanation(problem=str(said.get("error", "no answer")))
         return Explanation(tuple((one[0], one[1], one[2]) for one in said["words"]))
 
     def _started(self) -> "subprocess.Popen[str]":
-        self._forget_ended()
+        if self._process is not None and self._process.poll() is not None:
+            self._forget()
         if self._process is None:
             # One thread: the explanation of a tweet is small, and others use the processors too.
             environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
@@ -141,10 +146,9 @@ class Explainer:
             )
         return self._process
 
-    def _forget_ended(self) -> None:
-        if self._process is not None and self._process.poll() is not None:
-            _end(self._process)
-            self._process = None
+    def _forget(self) -> None:
+        process, self._process = self._process, None
+        _end(process)
 
 
 def _end(process: "subprocess.Popen[str] | None") -> None:
@@ -152,7 +156,8 @@ def _end(process: "subprocess.Popen[str] | None") -> None:
         return
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            stream.close()
+            with suppress(OSError):  # a question that it did not take any more
+                stream.close()
     try:
         process.wait(timeout=5)
     except subprocess.TimeoutExpired:

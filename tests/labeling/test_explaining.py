@@ -14,17 +14,25 @@ from trainer import explain_worker
 
 # Answers each question with its text's length; "end" ends it, "wait FILE" waits for a file.
 WORKER = """
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 for line in sys.stdin:
     asked = json.loads(line)
     text = asked["text"]
     if text == "end":
+        break
+    if text == "end slowly":
+        os.close(1)
+        time.sleep(0.5)
         break
     if text.startswith("wait "):
         while not pathlib.Path(text[5:]).exists():
             time.sleep(0.01)
     said = {"error": "no"} if text == "no" else {"words": [[0, len(text), 0.5]]}
     print(json.dumps(said), flush=True)
+    if text == "deaf":
+        os.close(0)
+        time.sleep(1)
+        break
 """
 
 
@@ -91,6 +99,19 @@ def test_a_process_that_ended_is_said_and_started_again(explainer: Explainer) ->
     ended = until(lambda: explainer.ask("page", question("end")))
     assert "ended" in ended.problem
     assert until(lambda: explainer.ask("page", question("again"))).words
+
+
+def test_a_process_on_its_way_out_is_asked_nothing_more(explainer: Explainer) -> None:
+    ended = until(lambda: explainer.ask("page", question("end slowly")))
+    assert "ended" in ended.problem
+    assert until(lambda: explainer.ask("page", question("again"))).words
+
+
+def test_a_process_that_takes_no_question_is_replaced(explainer: Explainer) -> None:
+    until(lambda: explainer.ask("page", question("deaf")))
+    time.sleep(0.2)
+    assert "cannot be used" in until(lambda: explainer.ask("page", question("two"))).problem
+    assert until(lambda: explainer.ask("page", question("two"))).words
 
 
 def test_what_cannot_be_explained_is_tried_anew_when_asked_anew(explainer: Explainer) -> None:
