@@ -62,7 +62,9 @@ def main() -> None:
     else:
         st.info("No tweet has a gold label yet.", icon=":material/label:")
     if job is not None:
-        _last(page, job, known, labels)
+        shown = jobs.newest_asked(page.project_id, "train") or job
+        _last(page, shown, known, labels)
+        _since(shown, job)
 
 
 def sentence(overview: training.TrainingOverview, config: TrainConfig) -> str:
@@ -154,6 +156,18 @@ def _last(
     if made is not None:
         versions.verdict(page, made, known, labels)
     _curves(page, job.id, live=False)
+
+
+def _since(shown: jobs.JobView, newest: jobs.JobView) -> None:
+    """Say what the app trained by itself after the training that is shown."""
+    if newest.id == shown.id:
+        return
+    jobs.ended(newest)
+    if "version" in newest.result:
+        st.caption(
+            f"After it the app trained version {newest.result['version']} by itself; Models lists "
+            "them all."
+        )
 
 
 main()

@@ -1,6 +1,8 @@
 """Which classifier a project should have next: a guess, a probe, the probe again, or none."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from small_store import LABELS, Store
@@ -9,6 +11,7 @@ from sqlalchemy import insert, select
 from db.schema import AnnotationEvent, Gold, ModelVersion, Prediction, Run
 from labeling.prelabel import next_step
 from labeling.queue import suggestion_of
+from trainer import job as trainer_job
 
 StoreOf = Callable[..., Store]
 
@@ -69,6 +72,34 @@ def test_without_a_model_the_first_one_is_a_guess(store_of: StoreOf) -> None:
     store = store_of((1,) * 40, model=False)
     give_gold(store, 4 * len(LABELS))
     assert step_of(store) == ("train", "zero_shot")
+
+
+def test_while_a_candidate_waits_for_a_person_a_guess_pre_labels(store_of: StoreOf) -> None:
+    store = store_of((1,) * 40, gate="ask")
+    trained(store, "fine_tuned")
+    with store.write() as (session, _, __):
+        session.scalars(select(ModelVersion)).one().state = "candidate"
+    assert step_of(store) == ("train", "zero_shot")
+
+
+@pytest.mark.parametrize(
+    ("gate", "in_use", "promoted"),
+    [
+        ("automatic", None, True),
+        ("automatic", "zero_shot", True),
+        ("automatic", "probe", False),
+        ("ask", None, False),
+    ],
+)
+def test_a_version_made_while_none_was_in_use_replaces_none_that_learnt(
+    store_of: StoreOf, gate: str, in_use: str | None, promoted: bool
+) -> None:
+    """A training cut off before it could promote: something may be in use when it goes on."""
+    store = store_of((1,) * 4, model=in_use is not None, gate=gate)
+    if in_use is not None:
+        trained(store, in_use)
+    context: Any = SimpleNamespace(engine=store.engine, project_id=1, params={})
+    assert trainer_job._wants_promotion(context, None) is promoted
 
 
 def test_five_gold_labels_each_make_a_probe(store_of: StoreOf) -> None:

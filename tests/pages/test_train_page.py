@@ -137,6 +137,36 @@ def test_a_job_that_failed_is_shown_with_its_reason_and_can_be_tried_again(
     assert any(button.label == "Try again" for button in at.button)
 
 
+def test_the_last_training_is_the_one_that_a_person_asked_for(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        asked = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        asked.result = {"version": 3}
+        params = {"config": {}, "then": "promote", "automatic": True}
+        own = jobs.enqueue(modelled, "train", params, session=session)
+        own.state, own.result = "succeeded", {"version": 2}
+    at = open_page("train")
+    assert not at.exception
+    assert "Version 3, fine-tuned, candidate" in words(at)
+    assert at.button(key="promote_3")
+    assert "After it the app trained version 2 by itself" in words(at)
+    with writing(engine) as session:
+        running = jobs.enqueue(modelled, "train", params, session=session).id
+        assert jobs.reserve_next(session=session) is not None
+        jobs.adopt(running, session=session)
+    assert "A training is running" in words(open_page("train"))
+
+
+def test_a_training_that_only_the_app_asked_for_is_shown_too(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        for job in jobs.recent_jobs(modelled, session=session, kind="train"):
+            job.params = {**job.params, "automatic": True}
+    assert "Version 3, fine-tuned, candidate" in words(open_page("train"))
+
+
 def test_a_running_training_shows_progress_and_can_be_cancelled(
     modelled: int, open_page: Opener, engine: Engine
 ) -> None:
