@@ -76,6 +76,15 @@ def recent_jobs(
     return session.scalars(query.order_by(Job.id.desc()).limit(limit)).all()
 
 
+def newest_asked(project_id: int, kind: str, *, session: Session) -> Job | None:
+    """Return the newest job of a kind that a person asked for: the app's own are left out."""
+    by_itself = Job.params["automatic"].as_boolean()
+    query = select(Job).where(
+        Job.project_id == project_id, Job.kind == kind, by_itself.is_not(True)
+    )
+    return session.scalars(query.order_by(Job.id.desc()).limit(1)).first()
+
+
 def reserve_next(*, session: Session) -> Job | None:
     """Mark the next startable job as running and return it, or None.
 

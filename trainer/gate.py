@@ -74,11 +74,12 @@ def takes_over(rule: str, comparison: dict[str, Any] | None, *, unasked: bool) -
 
     unasked: a probe that the app trained on its own. Otherwise the project's rule decides:
     "automatic" (the default) promotes a candidate whose comparison passes, and asks where it does
-    not, or where there is nothing to compare with; "ask" and "never" leave it to people.
+    not; where nothing is in use (no comparison), the first version is better than none. "ask" and
+    "never" leave it to people.
     """
     if unasked:
         return may_take_over(comparison)
-    return rule == "automatic" and comparison is not None and bool(comparison.get("passes"))
+    return rule == "automatic" and (comparison is None or bool(comparison.get("passes")))
 
 
 def may_take_over(comparison: dict[str, Any] | None) -> bool:

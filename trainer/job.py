@@ -402,7 +402,11 @@ def _add_version(
 
 def _wants_promotion(context: JobContext, comparison: dict[str, Any] | None) -> bool:
     with reading(context.engine) as session:
-        rule = settings_of(session.get_one(Project, context.project_id)).gate
+        project = session.get_one(Project, context.project_id)
+        rule = settings_of(project).gate
+        current = current_model(project, session=session)
+    if comparison is None and current is not None and current.kind != "zero_shot":
+        return False  # nothing was in use when this one was made, but by now something is
     return takes_over(rule, comparison, unasked=_unasked(context))
 
 

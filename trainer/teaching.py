@@ -23,7 +23,6 @@ from trainer.joint_probe import fit_joint_probe
 from trainer.predict import embeddings
 
 SURE = 0.8  # the teacher's mean confidence on the unlabelled tweets, as it is taught
-ENOUGH = 400  # training labels per label, on average, from which on nobody needs a teacher
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,9 @@ def teach(
     texts: unlabelled tweets, none of them of a duplicate group that is judged. Takes a minute at
     most and is not broken off: a resumed training that is cancelled meanwhile has an epoch to keep.
     """
-    chosen = list(dict.fromkeys(texts))[: config.unlabelled_texts]
-    if not chosen or len(training) >= ENOUGH * len(label_map):
+    chosen = list(dict.fromkeys(texts))
+    chosen = chosen[: config.lessons(len(training), len(label_map), len(chosen))]
+    if not chosen:
         return None
     encoder = Encoder.of(config)
     read = replace(config, kind="probe", pooling="mean")

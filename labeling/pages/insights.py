@@ -1,5 +1,7 @@
 """Insights: can we trust the people, the suggestions and the numbers."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -140,16 +142,37 @@ def _corpus(page: context.PageContext, labels: LabelSet) -> None:
             for label, count in day.labels.items()
         ]
         st.altair_chart(charts.over_time(flat, labels), alt="Answers a day by label")
+    table, counts = _days_table(days, labels)
+    figures.shown(table, "days", tables.columns(numbers=counts))
+
+
+def _days_table(
+    days: Sequence[timeline.Day], labels: LabelSet
+) -> tuple[pd.DataFrame, Sequence[str]]:
+    """Return a row per day, the newest first, and the columns that hold counts.
+
+    A label may be named as a column that is there: people name them.
+    """
+    given = {value for day in days for value in day.labels}
+    known = [label.value for label in labels.labels]
+    taken = ["Day", "Answers", "Suggestions accepted"]
+    titles = {}
+    for value in [*(one for one in known if one in given), *sorted(given.difference(known))]:
+        title = labels.name(value)
+        while title in taken:
+            title = f"{title} (label)"
+        titles[value] = title
+        taken.append(title)
     rows = [
         {
             "Day": day.day,
             "Answers": sum(day.labels.values()),
-            **{labels.name(value): count for value, count in day.labels.items()},
+            **{title: day.labels.get(value, 0) for value, title in titles.items()},
             "Suggestions accepted": figures.share(day.accepted),
         }
         for day in reversed(days)
     ]
-    figures.shown(pd.DataFrame(rows), "days", tables.columns(numbers=["Answers"]))
+    return pd.DataFrame(rows), ["Answers", *titles.values()]
 
 
 main()

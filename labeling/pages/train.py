@@ -1,6 +1,7 @@
 """Train: is it worth it now, is it running, is it getting better."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -43,7 +44,7 @@ def main() -> None:
         st.text("A training is running. Closing this page changes nothing.")
         _running(page, job.id)
         return
-    _start(page, overview, base_model)
+    _start(page, overview, base_model, _begin(page.project_id))
     st.subheader("What will be trained on")
     if any(sum(of_split.values()) for of_split in overview.counts.values()):
         for column, split in zip(st.columns(3), SPLITS, strict=True):
@@ -62,7 +63,9 @@ def main() -> None:
     else:
         st.info("No tweet has a gold label yet.", icon=":material/label:")
     if job is not None:
-        _last(page, job, known, labels)
+        shown = jobs.newest_asked(page.project_id, "train") or job
+        _last(page, shown, known, labels)
+        _since(shown, job)
 
 
 def sentence(overview: training.TrainingOverview, config: TrainConfig) -> str:
@@ -78,13 +81,31 @@ def sentence(overview: training.TrainingOverview, config: TrainConfig) -> str:
     return f"{start}; training takes {duration(seconds)}."
 
 
-def _start(page: context.PageContext, overview: training.TrainingOverview, base_model: str) -> None:
+def _begin(project_id: int) -> dict[str, Any]:
+    """Return what the settings hold at first: what this session last started a training with.
+
+    Without that, what a training had that did not succeed: who comes back to it changes a setting.
+    """
+    found = train_form.kept(project_id)
+    job = jobs.newest_asked(project_id, "train")
+    if found or job is None or job.state == "succeeded":
+        return found
+    return train_form.fields_of(job.params.get("config", {}))
+
+
+def _start(
+    page: context.PageContext,
+    overview: training.TrainingOverview,
+    base_model: str,
+    begin: Mapping[str, Any],
+) -> None:
     first_line = st.empty()
     for problem in overview.problems:
         st.warning(plain(problem), icon=":material/info:")
     with errors.shown():
         advice = advise(overview.counts.get("train", {}))
-        config = train_form.draw(base_model, advice.kind if advice else "fine_tuned")
+        recommended = advice.kind if advice else "fine_tuned"
+        config = train_form.draw(base_model, recommended, begin)
         first_line.text(sentence(overview, config))
         if advice is not None:
             st.caption(plain(advice.sentence))
@@ -102,6 +123,7 @@ def _start(page: context.PageContext, overview: training.TrainingOverview, base_
                 config,
                 requested_by=page.annotator_id,
             )
+            train_form.keep(page.project_id, base_model, recommended)
             st.rerun()
 
 
@@ -154,6 +176,17 @@ def _last(
     if made is not None:
         versions.verdict(page, made, known, labels)
     _curves(page, job.id, live=False)
+
+
+def _since(shown: jobs.JobView, newest: jobs.JobView) -> None:
+    """Say what the app trained by itself after the training that is shown."""
+    if newest.id == shown.id:
+        return
+    jobs.ended(newest)
+    if "version" in newest.result:
+        number = newest.result["version"]
+        said = f"After it the app trained version {number} by itself; Models lists them all."
+        st.caption(plain(said))
 
 
 main()

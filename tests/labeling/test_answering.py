@@ -1,6 +1,7 @@
 """Saving answers: exactly once, reversibly, and without losing any."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from small_store import Store
 from sqlalchemy import func, select
@@ -250,6 +251,55 @@ def test_counters_count_answers_agreement_and_what_is_left(store_of: MakeStore) 
     with store.read() as (session, project, person):
         shown = counters(project, person, session=session)
     assert (shown.done_today, shown.agreement_with_model, shown.left) == (2, 0.5, 18)
+
+
+def test_a_revised_answer_is_counted_once_as_it_stands(store_of: MakeStore) -> None:
+    store = store_of()
+    items = store.ask()
+    said = [item.suggestion.label for item in items[:3] if item.suggestion is not None]
+    for item, label in zip(items, said, strict=False):
+        store.label(item, label)
+    for label in said[1:]:
+        store.label(items[0], label)
+    key, _ = store.label(items[1], said[0])
+    store.undo(key)
+    store.act("skip", items[2])
+    with store.read() as (session, project, person):
+        shown = counters(project, person, session=session)
+    assert (shown.done_today, shown.agreement_with_model, shown.left) == (2, 0.5, 18)
+
+
+def test_an_answer_is_the_work_of_the_day_when_it_was_first_given(store_of: MakeStore) -> None:
+    store = store_of()
+    items = store.ask()
+    for item in items[:2]:
+        store.label(item, "1")
+    with store.read() as (session, _, _person):
+        given = session.scalars(select(AnnotationEvent.created_at)).all()
+        tomorrow = max(given) + timedelta(microseconds=1)
+    store.label(items[0], "2")
+    store.label(items[2], "1")
+    with store.read() as (session, project, person):
+        shown = counters(project, person, session=session, day_start=tomorrow)
+        both = counters(project, person, session=session)
+    assert (shown.done_today, both.done_today) == (1, 3)
+
+
+def test_a_hidden_repeat_is_work_too_and_counts_once(store_of: MakeStore) -> None:
+    store = store_of((1,) * 120)
+    for item in store.ask(count=60):
+        store.label(item, "1")
+    store.set(repeat_share=0.6)
+    repeats = [item for item in store.ask(count=10) if item.reason == "repeat"][:2]
+    assert len(repeats) == 2
+    store.label(repeats[0], "1")
+    store.label(repeats[0], "2")
+    key, _ = store.label(repeats[1], "1")
+    with store.read() as (session, project, person):
+        assert counters(project, person, session=session).done_today == 62
+    store.undo(key)
+    with store.read() as (session, project, person):
+        assert counters(project, person, session=session).done_today == 61
 
 
 def test_seconds_that_cannot_be_are_left_out(store_of: MakeStore) -> None:

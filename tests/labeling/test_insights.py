@@ -179,6 +179,28 @@ def test_days_and_progress(store_of: MakeStore) -> None:
     assert now.gold_by_label == {"-1": 2, "0": 1, "1": 1, "2": 1}
 
 
+def test_days_and_progress_count_what_stands_and_what_is_still_needed(
+    store_of: MakeStore,
+) -> None:
+    store = store_of(overlap=2)
+    for number in range(1, 5):
+        store.label(number, "1", "ann")
+    for number in (1, 2):
+        store.act("skip", number, "ann")
+    for number in range(1, 6):
+        store.label(number, "1", "bob")
+    store.label(5, "2", "bob")
+    rows = people(store)
+    assert sum(row.answers for row in rows.values()) == 7
+    with store.read() as (session, project, _):
+        (day,) = days(project, session=session)
+        found = progress(project, session=session)
+    assert day.labels == {"1": 6, "2": 1}
+    assert (found.groups, found.done, found.answers_a_day) == (20, 2, 7.0)
+    # 18 groups need two people each; three of them have an answer.
+    assert found.days_left == pytest.approx(33 / 7)
+
+
 def test_annotators_may_not_see_others_figures(store_of: MakeStore) -> None:
     store = store_of()
     with store.write("ann") as (session, project, person):

@@ -4,7 +4,7 @@ import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
 
-from db.schema import Annotator, Project, Tweet
+from db.schema import Annotator, Label, Project, Tweet
 from db.sessions import writing
 from labeling.answering import record
 from labeling.asking import Answer
@@ -67,6 +67,28 @@ def test_the_corpus_part_says_how_far_the_work_is(answered: int, open_page: Open
     at = open_page("insights", insights_part="Corpus")
     assert not at.exception
     assert "have a gold label" in words(at)
+
+
+def test_labels_named_like_columns_have_columns_of_their_own(
+    answered: int, open_page: Opener, engine: Engine
+) -> None:
+    names = {"0": "Answers", "1": "Day", "2": "Suggestions accepted"}
+    with writing(engine) as session:
+        for label in session.scalars(select(Label).where(Label.project_id == answered)):
+            label.name = names.get(label.value, label.name)
+    at = open_page("insights", insights_part="Corpus")
+    assert not at.exception
+    table = at.dataframe[-1].value
+    assert list(table) == [
+        "Day",
+        "Answers",
+        "Answers (label)",
+        "Day (label)",
+        "Suggestions accepted",
+    ]
+    assert table["Answers"].tolist() == [24]
+    assert table["Answers (label)"].tolist() == [4]
+    assert table["Day (label)"].tolist() == [20]
 
 
 def test_a_project_without_answers_says_so(project: int, open_page: Opener) -> None:

@@ -1,9 +1,11 @@
 import re
 from dataclasses import fields
+from typing import Any
 
 import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
+from streamlit.testing.v1 import AppTest
 
 from db import jobs
 from db.runs import open_run
@@ -112,6 +114,78 @@ def test_an_mlp_head_has_the_widths_that_were_typed(
     assert (config.decay, config.dropout) == ("cosine", 0.1)
 
 
+def start(at: AppTest) -> AppTest:
+    return next(button for button in at.button if button.label == "Start training").click().run()
+
+
+def seed(at: AppTest) -> Any:
+    return at.number_input(key="train_Relabel's defaults_seed")
+
+
+@pytest.mark.parametrize("state", ["failed", "succeeded"])
+def test_settings_are_kept_while_a_training_runs_and_after_it(
+    state: str, modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("train")
+    at.segmented_control(key="train_kind").set_value("fine_tuned")
+    at.number_input(key="train_epochs").set_value(5)
+    at.text_input(key="train_base_model").set_value("../etc")
+    at.number_input(key="train_Relabel's defaults_dropout").set_value(None)
+    seed(at).set_value(7)
+    start(at.run())
+    with writing(engine) as session:
+        job = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        job_id, job.state, job.pid = job.id, "running", 1
+        jobs.renew(job, session=session)
+    assert "A training is running" in words(at.run())
+    with writing(engine) as session:
+        jobs.get_job(job_id, session=session).state = state
+    at.run()
+    assert not at.exception
+    assert not at.warning
+    assert at.segmented_control(key="train_kind").value == "fine_tuned"
+    assert at.number_input(key="train_epochs").value == 5
+    assert at.text_input(key="train_base_model").value == "../etc"
+    assert at.number_input(key="train_Relabel's defaults_dropout").value is None
+    assert seed(at).value == 7
+    # In another session only what went wrong is there to be put right.
+    other = open_page("train")
+    assert not other.exception
+    assert seed(other).value == (7 if state == "failed" else 0)
+    assert other.number_input(key="train_epochs").value == (5 if state == "failed" else 3)
+
+
+def test_a_kind_that_nobody_chose_follows_the_recommendation(
+    modelled: int, open_page: Opener, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.advice.advise", lambda counts: Advice("probe", "Take it."))
+    at = start(open_page("train"))
+    with writing(engine) as session:
+        job = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        job.state = "running"
+        jobs.renew(job, session=session)
+    at.run()
+    with writing(engine) as session:
+        jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0].state = "succeeded"
+    monkeypatch.setattr("trainer.advice.advise", lambda counts: Advice("fine_tuned", "Take it."))
+    assert at.run().segmented_control(key="train_kind").value == "fine_tuned"
+
+
+def test_a_setting_that_may_be_empty_stays_empty(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("train")
+    dropout = at.number_input(key="train_Relabel's defaults_dropout")
+    assert dropout.value == 0.0
+    assert dropout.proto.HasField("default") is False, "a browser goes back to a default"
+    dropout.set_value(None).run()
+    assert not at.exception
+    start(at)
+    with reading(engine) as session:
+        job = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        assert job.params["config"]["dropout"] is None
+
+
 def test_a_preset_is_trained_as_it_is_and_shows_its_kind_and_epochs(
     modelled: int, open_page: Opener, engine: Engine
 ) -> None:
@@ -135,6 +209,36 @@ def test_a_job_that_failed_is_shown_with_its_reason_and_can_be_tried_again(
     next(button for button in at.button if button.label == "Start training").click().run()
     assert "could not be started" in at.error[0].value
     assert any(button.label == "Try again" for button in at.button)
+
+
+def test_the_last_training_is_the_one_that_a_person_asked_for(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        asked = jobs.recent_jobs(modelled, session=session, kind="train", limit=1)[0]
+        asked.result = {"version": 3}
+        params = {"config": {}, "then": "promote", "automatic": True}
+        own = jobs.enqueue(modelled, "train", params, session=session)
+        own.state, own.result = "succeeded", {"version": 2}
+    at = open_page("train")
+    assert not at.exception
+    assert "Version 3, fine-tuned, candidate" in words(at)
+    assert at.button(key="promote_3")
+    assert "After it the app trained version 2 by itself" in words(at)
+    with writing(engine) as session:
+        running = jobs.enqueue(modelled, "train", params, session=session).id
+        assert jobs.reserve_next(session=session) is not None
+        jobs.adopt(running, session=session)
+    assert "A training is running" in words(open_page("train"))
+
+
+def test_a_training_that_only_the_app_asked_for_is_shown_too(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        for job in jobs.recent_jobs(modelled, session=session, kind="train"):
+            job.params = {**job.params, "automatic": True}
+    assert "Version 3, fine-tuned, candidate" in words(open_page("train"))
 
 
 def test_a_running_training_shows_progress_and_can_be_cancelled(

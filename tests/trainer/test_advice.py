@@ -21,6 +21,14 @@ def test_the_sentence_names_the_better_kind_and_both_scores(each):
     assert f"{scores['fine_tuned']:.2f}" in advice.sentence
 
 
+@pytest.mark.parametrize(("each", "close"), [(8, True), (16, True), (32, False), (5000, False)])
+def test_a_close_call_is_said_to_be_one(each, close):
+    advice = advise({"-1": each, "1": each})
+    assert advice is not None
+    assert (advice.kind == "probe") is close
+    assert ("within 0.01, and it takes seconds" in advice.sentence) is close
+
+
 def test_the_measurement_covers_few_labels_and_many():
     assert min(MEASURED) == 8
     assert max(MEASURED) == MANY

@@ -19,12 +19,16 @@ FAILS = {"version": 1, "kind": "probe", "passes": False, "reasons": ["macro-F1 d
         ("automatic", PASSES, True),
         ("automatic", {**PASSES, "kind": "zero_shot"}, True),
         ("automatic", FAILS, False),
-        ("automatic", None, False),
+        ("automatic", None, True),
         ("ask", PASSES, False),
+        ("ask", None, False),
         ("never", PASSES, False),
+        ("never", None, False),
     ],
 )
-def test_the_rule_promotes_what_passes_and_asks_otherwise(rule, comparison, promoted):
+def test_the_rule_promotes_what_passes_or_is_the_first_and_asks_otherwise(
+    rule, comparison, promoted
+):
     assert takes_over(rule, comparison, unasked=False) is promoted
 
 

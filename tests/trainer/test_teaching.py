@@ -7,8 +7,9 @@ import pytest
 from tiny_models import make_examples
 
 from trainer.callbacks import NullCallbacks
+from trainer.config import LABELS_ENOUGH
 from trainer.finetune import KNOWN_SHARE, known_share
-from trainer.teaching import ENOUGH, SURE, sharpened, teach
+from trainer.teaching import SURE, sharpened, teach
 from trainer.train import train
 
 VALUES = ["-1", "0", "1", "2"]
@@ -60,7 +61,7 @@ def test_nobody_is_taught_with_labels_enough_or_nothing_to_read(quick, few, tmp_
     asked = {"cache": tmp_path, "callbacks": NullCallbacks()}
     assert teach(known, VALUES, quick, [], **asked) is None
     assert teach(known, VALUES, replace(quick, unlabelled_texts=0), texts, **asked) is None
-    enough = known * (ENOUGH * len(VALUES) // len(known))
+    enough = known * (LABELS_ENOUGH * len(VALUES) // len(known))
     assert teach(enough, VALUES, quick, texts, **asked) is None
     lessons = teach(known, VALUES, replace(quick, unlabelled_texts=7), texts, **asked)
     assert lessons is not None

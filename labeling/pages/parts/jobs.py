@@ -96,6 +96,13 @@ def newest(project_id: int, kind: str) -> JobView | None:
         return None if found is None else view(found, session=session)
 
 
+def newest_asked(project_id: int, kind: str) -> JobView | None:
+    """Return the newest job of a kind that a person asked for, else None."""
+    with reading(resources.engine()) as session:
+        found = jobs.newest_asked(project_id, kind, session=session)
+        return None if found is None else view(found, session=session)
+
+
 def watch(job_id: int) -> JobView:
     """Draw a job: live while it is open, else how it ended unless it succeeded."""
     job = load(job_id)

@@ -1,6 +1,6 @@
 """The settings of a training: the few that matter in front, the rest folded away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -15,6 +15,7 @@ from trainer.config import (
     notebook_preset,
     notebook_random_preset,
 )
+from trainer.errors import ConfigError
 
 PRESETS: dict[str, Callable[[], TrainConfig]] = {
     "Relabel's defaults": TrainConfig,
@@ -98,16 +99,60 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "seed": ("Seed", "The same seed gives the same training"),
     },
 }
+_MAY_BE_EMPTY = ("dropout",)
 _WIDTH = 3
+_FIELDS = "train_"  # how the keys of all fields begin
+_KEPT = "kept_train_form"
 
 
-def draw(base_model: str, recommended: str) -> TrainConfig:
+def keep(project_id: int, base_model: str, recommended: str) -> None:
+    """Keep what the fields hold for this session: they are not drawn while a training runs.
+
+    The recommended kind and the project's base model are nobody's choice, and may change.
+    """
+    held = {str(key): value for key, value in st.session_state.items()}
+    unchosen = {"train_kind": recommended, "train_base_model": base_model}
+    st.session_state[_KEPT] = {
+        "project": project_id,
+        "fields": {
+            key: value
+            for key, value in held.items()
+            if key.startswith(_FIELDS) and (key not in unchosen or unchosen[key] != value)
+        },
+    }
+
+
+def kept(project_id: int) -> dict[str, Any]:
+    """Return what `keep` kept of the project's fields, by key; empty without it."""
+    found = st.session_state.get(_KEPT, {})
+    return dict(found["fields"]) if found.get("project") == project_id else {}
+
+
+def fields_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the fields hold where they say a stored config; nothing for one that is none."""
+    try:
+        chosen = TrainConfig.from_json(dict(config))
+    except (ConfigError, TypeError):
+        return {}
+    preset = next(name for name, make in PRESETS.items() if make().split == chosen.split)
+    names = [name for group in GROUPS.values() for name in group]
+    return {
+        "train_preset": preset,
+        "train_kind": chosen.kind,
+        "train_epochs": chosen.epochs,
+        "train_base_model": chosen.base_model,
+        **{f"train_{preset}_{name}": _shown(getattr(chosen, name)) for name in names},
+    }
+
+
+def draw(base_model: str, recommended: str, begin: Mapping[str, Any]) -> TrainConfig:
     """Draw the settings and return them checked. Raises ConfigError for what cannot be.
 
-    recommended: the kind that is chosen until a person chooses another.
+    recommended: the kind that is chosen until a person chooses another. begin: what fields hold
+    at first, by key; the others hold the defaults.
     """
-    st.session_state.setdefault("train_kind", recommended)
-    st.session_state.setdefault("train_epochs", TrainConfig().epochs)
+    st.session_state.setdefault("train_kind", begin.get("train_kind", recommended))
+    st.session_state.setdefault("train_epochs", begin.get("train_epochs", TrainConfig().epochs))
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     kind = row.segmented_control(
         "Kind",
@@ -120,18 +165,25 @@ def draw(base_model: str, recommended: str) -> TrainConfig:
     )
     epochs = row.number_input("Epochs", 1, int(RANGES["epochs"][1]), key="train_epochs", width=130)
     with st.expander("All settings", icon=":material/tune:"):
+        presets = list(PRESETS)
         preset = st.selectbox(
-            "Settings to start from", list(PRESETS), key="train_preset", on_change=_show_preset
+            "Settings to start from",
+            presets,
+            presets.index(begin.get("train_preset", presets[0])),
+            key="train_preset",
+            on_change=_show_preset,
         )
         start = PRESETS[preset]()
         model = st.text_input(
             "Base model",
-            base_model,
+            begin.get("train_base_model", base_model),
             key="train_base_model",
             help="The bundled one, a local directory, or a hub name such as bert-base-uncased",
         )
         _say_what_is_fetched(model.strip())
-        chosen = {name: value for title in GROUPS for name, value in _group(title, preset, start)}
+        chosen = {
+            name: value for title in GROUPS for name, value in _group(title, preset, start, begin)
+        }
         if start.split == "random":
             st.caption(RANDOM_SPLIT)
     if kind != "fine_tuned":
@@ -176,15 +228,23 @@ def _say_what_is_fetched(name: str) -> None:
     )
 
 
-def _group(title: str, preset: str, start: TrainConfig) -> list[tuple[str, Any]]:
+def _group(
+    title: str, preset: str, start: TrainConfig, begin: Mapping[str, Any]
+) -> list[tuple[str, Any]]:
     st.caption(title)
     columns = st.columns(_WIDTH)
     found = []
     for place, (name, (words, help_text)) in enumerate(GROUPS[title].items()):
         with columns[place % _WIDTH]:
-            value = getattr(start, name)
-            found.append((name, _field(f"train_{preset}_{name}", name, words, help_text, value)))
+            key = f"train_{preset}_{name}"
+            value = begin.get(key, _shown(getattr(start, name)))
+            found.append((name, _field(key, name, words, help_text, value)))
     return found
+
+
+def _shown(value: Any) -> Any:
+    """Return a setting as its field holds it."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _field(key: str, name: str, words: str, help_text: str, value: Any) -> Any:
@@ -198,20 +258,21 @@ def _field(key: str, name: str, words: str, help_text: str, value: Any) -> Any:
             format_func=lambda option: WORDS.get(option, option),
             help=help_text or None,
         )
-    if isinstance(value, tuple):
-        text = st.text_input(
-            words, ", ".join(map(str, value)), max_chars=60, key=key, help=help_text or None
-        )
+    if name not in RANGES:
+        text = st.text_input(words, value, max_chars=60, key=key, help=help_text or None)
         return _whole_numbers(text)
     low, high = RANGES[name]
     if isinstance(value, int):
         top = min(int(high), 2**31)
         return int(st.number_input(words, int(low), top, value, key=key, help=help_text or None))
+    empty = name in _MAY_BE_EMPTY
+    if empty:  # a field with a value of its own goes back to that when it is emptied
+        st.session_state.setdefault(key, value)
     given = st.number_input(
         words,
         min_value=float(low),
         max_value=None if high == float("inf") else float(high),
-        value=None if value is None else float(value),
+        value=None if empty else float(value),
         step=float(value or 0.0) / 2 or 0.05,
         format="%.5g" if name != "learning_rate" else "%.1e",
         placeholder="the base model's",
