@@ -1,15 +1,16 @@
 """A person's own last answers, and the counters beside the tweet."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.projects import settings_of
 from db.schema import Annotator, Base, Project
 from db.types import now
-from labeling.asking import Counters, HistoryItem
+from labeling.asking import Counters, HistoryItem, Remark
 from labeling.candidates import ANSWERED, count_open
 
 _LEAST_SECONDS = 60.0
@@ -52,6 +53,11 @@ _LAST = (
     .order_by(_EVENTS.c.id.desc())
     .limit(bindparam("limit"))
 )
+_REMARKS = select(_ANNOTATIONS.c.tweet_id, _ANNOTATIONS.c.flagged, _ANNOTATIONS.c.comment).where(
+    _ANNOTATIONS.c.annotator_id == bindparam("person"),
+    _ANNOTATIONS.c.tweet_id.in_(bindparam("tweets", expanding=True)),
+    or_(_ANNOTATIONS.c.flagged, _ANNOTATIONS.c.comment.is_not(None)),
+)
 _SAME = _EVENTS.c.label == _EVENTS.c.suggested_label
 _COUNTS = select(
     func.count(_EVENTS.c.id),
@@ -85,6 +91,12 @@ def history(
         )
         for row in session.execute(_LAST, asked)
     ]
+
+
+def remarks(tweet_ids: Sequence[int], annotator: Annotator, *, session: Session) -> list[Remark]:
+    """Return a person's flags and comments on some tweets; those without either are left out."""
+    asked = {"person": annotator.id, "tweets": list(tweet_ids)}
+    return [Remark(row[0], bool(row[1]), row[2]) for row in session.execute(_REMARKS, asked)]
 
 
 def counters(

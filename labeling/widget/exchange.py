@@ -21,10 +21,11 @@ from db.projects import settings_of
 from db.schema import Annotator, Label, Project
 from db.sessions import reading, writing
 from labeling.answering import counters, history, record
-from labeling.asking import Answer, QueueItem, Recorded
+from labeling.asking import Answer, QueueItem, Recorded, Remark
 from labeling.errors import AnswerError
 from labeling.examples import examples_of
 from labeling.focus import ANYTHING, Focus
+from labeling.history import remarks
 from labeling.permissions import may
 from labeling.queue import deal_ahead, next_items, put_back, why_empty
 
@@ -265,6 +266,7 @@ def to_json(
                 }
                 for one in history(project, person, session=session, limit=HISTORY)
             ],
+            "remarks": [vars(one) for one in _remarks(exchange, person, session=session)],
             "counters": {
                 "done_today": counted.done_today,
                 "per_hour": counted.per_hour,
@@ -276,6 +278,11 @@ def to_json(
             if exchange.items
             else why_empty(project, person, session=session, focus=exchange.focus),
         }
+
+
+def _remarks(exchange: Exchange, person: Annotator, *, session: Session) -> list[Remark]:
+    """Return what this person remarked on tweets that they have not answered."""
+    return remarks([item.tweet_id for item in exchange.items], person, session=session)
 
 
 def _labels(project: Project, *, session: Session) -> list[dict[str, str]]:
