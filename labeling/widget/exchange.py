@@ -155,17 +155,20 @@ def _forget_oldest(known: dict[str, Recorded]) -> None:
 def turn_to(focus: Focus, exchange: Exchange, *, engine: Engine) -> bool:
     """Ask for something else from now on: what waits is put back, but for the tweet in view.
 
-    Returns whether it was something else, or the page has not asked for anything yet.
+    A page that has not asked yet puts back what an earlier one had looked for, or that would come
+    before all else. Returns whether it was something else, or the page has not asked yet.
     """
-    if focus == exchange.focus:
-        return not exchange.run
+    new = not exchange.run
+    if focus == exchange.focus and not new:
+        return False
+    changed = focus != exchange.focus
     exchange.focus = focus
     exchange.items = exchange.items[:1]
     exchange.fetched_at = float("-inf")
     with writing(engine) as session:
         project, person = _who(exchange, session=session)
         in_view = [item.tweet_id for item in exchange.items]
-        put_back(project, person, keep=in_view, session=session)
+        put_back(project, person, keep=in_view, looked_for=not changed, session=session)
     return True
 
 

@@ -104,8 +104,13 @@ export function drawCard(refs, state, hidden, explained = null) {
   const chips = chipsOf(state, item).map((text) => make("span", "chip", text));
   if (item.group_size > 1) chips.splice(item.is_retweet ? 1 : 0, 0, groupChip(item));
   refs.chips.replaceChildren(...chips);
-  const reason = item.blind || hidden ? "" : (REASONS[item.reason] ?? "");
-  refs.reason.textContent = explained?.note ?? reason;
+  refs.reason.textContent = explained?.note ?? reasonOf(item, hidden);
+}
+
+/** Why it was asked, as far as that may be said; a claim may be older than the suggestion. */
+export function reasonOf(item, hidden) {
+  const predicted = item.reason === "unpredicted" && item.suggestion;
+  return item.blind || hidden || predicted ? "" : (REASONS[item.reason] ?? "");
 }
 
 /** The text, its words tinted where they are explained: {words, color}. */
