@@ -80,10 +80,10 @@ class Answer:
     """One act of a person, as the browser sends it.
 
     key: minted when the decision is made; sent again with each retry. kind: label, skip, flag
-    (turns the flag over), comment or undo. undoes_key: for an undo,
-    the key of the answer that it takes back. seconds: time on screen. shown: whether the
-    suggestion was on screen. lease_generation: of the queue item; None for a tweet that the
-    person chose without being asked (history, data or review page).
+    (turns the flag over), comment (the newest counts, an empty one is none) or undo.
+    undoes_key: for an undo, the key of the act that it takes back. seconds: time on screen.
+    shown: whether the suggestion was on screen. lease_generation: of the queue item; None for a
+    tweet that the person chose without being asked (history, data or review page).
     """
 
     key: str
@@ -170,6 +170,15 @@ class HistoryItem:
     flagged: bool
     comment: str | None
     answered_at: datetime
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What stands of a person's flag and comment on a tweet."""
+
+    tweet_id: int
+    flagged: bool
+    comment: str | None
 
 
 @dataclass(frozen=True)

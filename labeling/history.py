@@ -1,5 +1,6 @@
 """A person's own last answers, and the counters beside the tweet."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from db.projects import settings_of
 from db.schema import Annotator, Base, Project
 from db.types import now
-from labeling.asking import Counters, HistoryItem
+from labeling.asking import Counters, HistoryItem, Remark
 from labeling.candidates import ANSWERED, count_open
 
 _LEAST_SECONDS = 60.0
@@ -51,6 +52,11 @@ _LAST = (
     .where(*_OWN, _EVENTS.c.kind.in_(ANSWERED), _STANDS)
     .order_by(_EVENTS.c.id.desc())
     .limit(bindparam("limit"))
+)
+_REMARKS = select(_ANNOTATIONS.c.tweet_id, _ANNOTATIONS.c.flagged, _ANNOTATIONS.c.comment).where(
+    _ANNOTATIONS.c.annotator_id == bindparam("person"),
+    _ANNOTATIONS.c.tweet_id.in_(bindparam("tweets", expanding=True)),
+    or_(_ANNOTATIONS.c.flagged, _ANNOTATIONS.c.comment.is_not(None)),
 )
 # The answer to a hidden repeat is no annotation: it stands unless it was taken back.
 _REPEAT = _EVENTS.c.queue_reason == "repeat"
@@ -109,6 +115,12 @@ def history(
         )
         for row in session.execute(_LAST, asked)
     ]
+
+
+def remarks(tweet_ids: Sequence[int], annotator: Annotator, *, session: Session) -> list[Remark]:
+    """Return a person's flags and comments on some tweets; those without either are left out."""
+    asked = {"person": annotator.id, "tweets": list(tweet_ids)}
+    return [Remark(row[0], bool(row[1]), row[2]) for row in session.execute(_REMARKS, asked)]
 
 
 def counters(

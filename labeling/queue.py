@@ -10,6 +10,7 @@ from db.projects import current_model, settings_of
 from db.schema import (
     Annotator,
     DuplicateGroup,
+    Label,
     Lease,
     ModelVersion,
     Prediction,
@@ -78,15 +79,23 @@ def next_items(
 
 
 def put_back(
-    project: Project, annotator: Annotator, *, session: Session, keep: Collection[int] = ()
+    project: Project,
+    annotator: Annotator,
+    *,
+    session: Session,
+    keep: Collection[int] = (),
+    looked_for: bool = False,
 ) -> None:
-    """Give up what a person holds, except the tweets in `keep` and those assigned by name."""
+    """Give up what a person holds, except the tweets in `keep` and those assigned by name.
+
+    looked_for: only what the person looked for.
+    """
     require_of(annotator, "answer")
     session.execute(
         delete(Lease).where(
             Lease.project_id == project.id,
             Lease.annotator_id == annotator.id,
-            Lease.reason != "assigned",
+            Lease.reason == "focus" if looked_for else Lease.reason != "assigned",
             Lease.tweet_id.not_in(keep),
         )
     )
@@ -166,7 +175,7 @@ def why_empty(
     if own_leases(asking, session=session):
         return "More tweets are waiting for you. Reload the page."
     if focus.narrows:
-        return _why_nothing_found(focus)
+        return _why_nothing_found(project, focus, session=session)
     left = sum(count_open(project.id, session=session).values())
     if left == 0:
         return "Every tweet has a label. Train a model, review answers, or import more tweets."
@@ -187,12 +196,16 @@ def why_empty(
     )
 
 
-def _why_nothing_found(focus: Focus) -> str:
+def _why_nothing_found(project: Project, focus: Focus, *, session: Session) -> str:
     wanted = []
     if focus.search:
         wanted.append(f"contains {focus.search!r}")
     if focus.predicted_as is not None:
-        wanted.append(f"is taken for {focus.predicted_as!r} by the model")
+        name = select(Label.name).where(
+            Label.project_id == project.id, Label.value == focus.predicted_as
+        )
+        label = session.scalar(name) or focus.predicted_as
+        wanted.append(f"is taken for {label!r} by the model")
     return (
         f"No training tweet that you may still answer {' and '.join(wanted)}. Look for something "
         "else, or clear the search and the label below the card."

@@ -150,8 +150,9 @@ def adjudicate(
 ) -> None:
     """Decide a tweet's gold label; it counts for the group as any answer does.
 
-    note: why, for instance the guideline that decided it. Raises PermissionRefused, or
-    AnswerError for an unknown label or tweet.
+    note: why, for instance the guideline that decided it. The same decision of the same person
+    again changes nothing. Raises PermissionRefused, or AnswerError for an unknown label or
+    tweet, and for one that was decided otherwise: withdraw that decision first.
     """
     require_of(reviewer, "adjudicate")
     known = [one.value for one in labels_of(project, session=session)]
@@ -163,6 +164,10 @@ def adjudicate(
         raise AnswerError("the note holds a NUL character; remove it")
     tweet = _locked(project, tweet_id, session=session)
     gold = session.get(Gold, tweet_id)
+    if gold is not None and gold.source == "adjudicated":
+        if (gold.annotator_id, gold.label) == (reviewer.id, label):
+            return
+        raise AnswerError(_decided(tweet, gold, session=session))
     before = None if gold is None else {"label": gold.label, "source": gold.source}
     if gold is None:
         gold = Gold(tweet_id=tweet_id, project_id=project.id)
@@ -175,18 +180,30 @@ def adjudicate(
     resolve(tweet.group_id, settings=settings_of(project), session=session)
 
 
-def withdraw(project: Project, tweet_id: int, reviewer: Annotator, *, session: Session) -> None:
-    """Take a decision back: the gold label follows from the answers again."""
+def _decided(tweet: Tweet, gold: Gold, *, session: Session) -> str:
+    """Say who decided a tweet and how."""
+    by = session.get(Annotator, gold.annotator_id) if gold.annotator_id is not None else None
+    named = select(Label.name).where(
+        Label.project_id == tweet.project_id, Label.value == gold.label
+    )
+    name = session.scalar(named) or gold.label
+    return f"tweet {tweet.external_id} is already decided by {by.name if by else '?'}: {name}"
+
+
+def withdraw(project: Project, tweet_id: int, reviewer: Annotator, *, session: Session) -> str:
+    """Take a decision back: the gold label follows from the answers again. Returns its note."""
     require_of(reviewer, "adjudicate")
     tweet = _locked(project, tweet_id, session=session)
     gold = session.get(Gold, tweet_id)
     if gold is None or gold.source != "adjudicated":
         raise AnswerError(f"tweet {tweet.external_id} has no reviewer's decision to withdraw")
-    detail = {"label": gold.label, "note": gold.note}
+    note = gold.note
+    detail = {"label": gold.label, "note": note}
     audit(project, reviewer, "withdraw decision", tweet.external_id, detail, session=session)
     session.delete(gold)
     session.flush()
     resolve(tweet.group_id, settings=settings_of(project), session=session)
+    return note
 
 
 def _locked(project: Project, tweet_id: int, *, session: Session) -> Tweet:

@@ -1,7 +1,18 @@
 /** The card: wires state, screen, keys, storage and server together. */
 
 import { absorb, adopt, log, show, undo } from "./history.js";
-import { answer, current, goOn, initial, isFlagged, itemId, receive, resized, walk } from "./state.js";
+import {
+  answer,
+  current,
+  goOn,
+  initial,
+  isFlagged,
+  itemId,
+  receive,
+  remarkOn,
+  resized,
+  walk,
+} from "./state.js";
 import { makeAsides } from "./asides.js";
 import {
   afterPaint,
@@ -22,6 +33,8 @@ import { makeSync } from "./sync.js";
 import { buildLabels, buildPanels, drawCard, drawLabels, drawLog, drawTop, markOverflow, refsOf } from "./view.js";
 
 const FLASH_MS = 120;
+// What leaves the tweet on screen: a comment that is being written is saved first.
+const LEAVES = new Set(["label", "accept", "skip", "back", "forward", "revise"]);
 const PANEL_ACTS = new Set(["close", "guide", "keys", "group"]);
 const TIMERS = { set: (work, ms) => setTimeout(work, ms), clear: (id) => clearTimeout(id) };
 // One card for each place in the page; Streamlit calls mount() again with each new `data`.
@@ -58,6 +71,7 @@ class Card {
     this.seq = 0;
     this.server = null;
     this.onScreen = null;
+    this.commentOn = null;
     this.drawn = "";
     this.refs = refsOf(root);
     this.keep = makeKeep(browserStorage(), scope);
@@ -159,7 +173,8 @@ class Card {
     if (id === this.onScreen) return;
     this.onScreen = id;
     this.watch.restart();
-    this.closeComment();
+    // Another tab may have answered it, or it was claimed anew: that loses nothing either.
+    if (this.commentOn && this.commentOn.tweet_id !== item?.tweet_id) this.saveComment();
   }
 
   transmit() {
@@ -201,6 +216,7 @@ class Card {
   }
 
   act({ act, label, key, member }) {
+    if (LEAVES.has(act)) this.saveComment();
     const { state } = this;
     const acts = {
       label: () => this.choose(label),
@@ -208,7 +224,7 @@ class Card {
       skip: () => this.decide(answer(state, { kind: "skip" }, this.stamp())),
       flag: () => this.decide(answer(state, { kind: "flag", on: !isFlagged(state) }, this.stamp())),
       comment: () => this.openComment(),
-      undo: () => this.decide(undo(state, this.stamp())),
+      undo: () => this.undo(),
       back: () => this.goTo(walk(state, -1)),
       forward: () => this.goTo(walk(state, 1)),
       goOn: () => this.goTo(goOn(state)),
@@ -245,6 +261,14 @@ class Card {
     return `${shown}choose a label by its key`;
   }
 
+  /** While a comment is being written, only that is given up. */
+  undo() {
+    const written = this.written();
+    this.closeComment();
+    if (written === null) this.decide(undo(this.state, this.stamp()));
+    else this.say("The comment was not saved.");
+  }
+
   revise(key) {
     const entry = log(this.state).find((one) => one.key === key);
     if (entry) this.goTo(show(this.state, entry));
@@ -274,15 +298,33 @@ class Card {
   openComment() {
     const item = current(this.state);
     if (!item || this.state.goalReached) return;
+    if (!this.commentOn) this.refs.commentText.value = remarkOn(this.state, item.tweet_id).comment;
+    this.commentOn = item;
     this.refs.comment.hidden = false;
-    this.refs.commentText.value = this.state.marks[item.tweet_id]?.comment ?? "";
     this.refs.commentText.focus();
   }
 
   closeComment() {
+    this.commentOn = null;
     if (this.refs.comment.hidden) return;
     this.refs.comment.hidden = true;
     this.refs.tweet.focus({ preventScroll: true });
+  }
+
+  /** The comment that is being written, where it differs from what stands, else null. */
+  written() {
+    if (!this.commentOn) return null;
+    const comment = this.refs.commentText.value.trim();
+    return comment === remarkOn(this.state, this.commentOn.tweet_id).comment ? null : comment;
+  }
+
+  /** Save the comment that is being written, on the tweet that it is about. */
+  saveComment() {
+    const comment = this.written();
+    const item = this.commentOn;
+    this.closeComment();
+    if (comment === null) return;
+    this.decide(answer(this.state, { kind: "comment", comment }, this.stamp(), item));
   }
 
   onKey(event) {
@@ -307,9 +349,7 @@ class Card {
 
   onComment(event) {
     event.preventDefault();
-    const comment = this.refs.commentText.value.trim();
-    this.closeComment();
-    if (comment) this.decide(answer(this.state, { kind: "comment", comment }, this.stamp()));
+    this.saveComment();
   }
 
   onStorage(event) {

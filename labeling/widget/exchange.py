@@ -21,10 +21,11 @@ from db.projects import settings_of
 from db.schema import Annotator, Label, Project
 from db.sessions import reading, writing
 from labeling.answering import counters, history, record
-from labeling.asking import Answer, QueueItem, Recorded
+from labeling.asking import Answer, QueueItem, Recorded, Remark
 from labeling.errors import AnswerError
 from labeling.examples import examples_of
 from labeling.focus import ANYTHING, Focus
+from labeling.history import remarks
 from labeling.permissions import may
 from labeling.queue import deal_ahead, next_items, put_back, why_empty
 
@@ -154,17 +155,20 @@ def _forget_oldest(known: dict[str, Recorded]) -> None:
 def turn_to(focus: Focus, exchange: Exchange, *, engine: Engine) -> bool:
     """Ask for something else from now on: what waits is put back, but for the tweet in view.
 
-    Returns whether it was something else, or the page has not asked for anything yet.
+    A page that has not asked yet puts back what an earlier one had looked for, or that would come
+    before all else. Returns whether it was something else, or the page has not asked yet.
     """
-    if focus == exchange.focus:
-        return not exchange.run
+    new = not exchange.run
+    if focus == exchange.focus and not new:
+        return False
+    changed = focus != exchange.focus
     exchange.focus = focus
     exchange.items = exchange.items[:1]
     exchange.fetched_at = float("-inf")
     with writing(engine) as session:
         project, person = _who(exchange, session=session)
         in_view = [item.tweet_id for item in exchange.items]
-        put_back(project, person, keep=in_view, session=session)
+        put_back(project, person, keep=in_view, looked_for=not changed, session=session)
     return True
 
 
@@ -265,6 +269,7 @@ def to_json(
                 }
                 for one in history(project, person, session=session, limit=HISTORY)
             ],
+            "remarks": [vars(one) for one in _remarks(exchange, person, session=session)],
             "counters": {
                 "done_today": counted.done_today,
                 "per_hour": counted.per_hour,
@@ -276,6 +281,11 @@ def to_json(
             if exchange.items
             else why_empty(project, person, session=session, focus=exchange.focus),
         }
+
+
+def _remarks(exchange: Exchange, person: Annotator, *, session: Session) -> list[Remark]:
+    """Return what this person remarked on tweets that they have not answered."""
+    return remarks([item.tweet_id for item in exchange.items], person, session=session)
 
 
 def _labels(project: Project, *, session: Session) -> list[dict[str, str]]:

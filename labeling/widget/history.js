@@ -17,23 +17,51 @@ export function log(state) {
   return [...waiting, ...stored];
 }
 
-/** Take back the newest answer and show its tweet. Returns [state, answer or null]. */
+/**
+ * Take back what was done last and show its tweet: a flag or comment made since the last answer,
+ * else the newest answer. Returns [state, answer or null].
+ */
 export function undo(state, stamp) {
+  const remark = state.remarked.at(-1);
+  if (remark) return takeBackRemark(state, remark, stamp);
   const last = log(state)[0];
   return last ? takeBack(state, last, stamp) : [state, null];
 }
 
+function takeBackRemark(state, { key, kind, tweet_id, before }, stamp) {
+  const made = undoOf({ key, kind, tweet_id }, stamp);
+  const mark = { ...state.marks[tweet_id], [kind]: before[kind] };
+  const again = before[kind] ? "is as it was before" : "is taken back";
+  const next = {
+    ...state,
+    outbox: [...state.outbox, made],
+    marks: { ...state.marks, [tweet_id]: mark },
+    remarked: state.remarked.slice(0, -1),
+    notice: { kind: "said", text: `The ${kind} ${again}.` },
+  };
+  if (current(state)?.tweet_id === tweet_id) return [next, made];
+  const at = findLast(state.tape, (item) => item.tweet_id === tweet_id);
+  return [at < 0 ? next : { ...next, at }, made];
+}
+
 /** Take back one entry of the log. */
 export function takeBack(state, entry, stamp) {
-  const made = {
+  const made = undoOf(entry, stamp);
+  const next = { ...state, outbox: [...state.outbox, made], notice: null, goalReached: false };
+  if (entry.kind === "label") next.answered = state.answered - 1;
+  return [show(next, entry, true), made];
+}
+
+function undoOf({ key, kind, tweet_id }, stamp) {
+  return {
     key: stamp.key,
     kind: "undo",
-    tweet_id: entry.tweet_id,
+    tweet_id,
     item: "",
     label: null,
     comment: null,
-    undoes_key: entry.key,
-    undoes_kind: entry.kind,
+    undoes_key: key,
+    undoes_kind: kind,
     seconds: null,
     shown: false,
     lease_generation: null,
@@ -41,9 +69,6 @@ export function takeBack(state, entry, stamp) {
     at: stamp.at,
     seq: stamp.seq,
   };
-  const next = { ...state, outbox: [...state.outbox, made], notice: null, goalReached: false };
-  if (entry.kind === "label") next.answered = state.answered - 1;
-  return [show(next, entry, true), made];
 }
 
 /** Show the tweet of a log entry again; `reopen` clears what stood for it. */

@@ -1,7 +1,8 @@
 """The same work with ordinary buttons, for assistive technology and for whoever likes them more.
 
 Each button carries the tweet and the key of the decision, so a second press of it, or of its
-neighbour before the page was drawn anew, is one answer and not two.
+neighbour before the page was drawn anew, is one answer and not two. The tweet is part of each
+button's and field's own key too: what was pressed or typed on one tweet never lands on the next.
 """
 
 import secrets
@@ -19,7 +20,6 @@ from labeling.widget.exchange import Exchange, Taken, fill, refill, take, to_jso
 AGAIN = "label_plain_again"
 DRAWN = "label_plain_drawn"
 TAKEN = "label_plain_taken"
-COMMENT = "label_plain_comment_words"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def draw(exchange: Exchange, *, engine: Engine, day_start: datetime | None = Non
         st.text(shown["empty"])
     else:
         _tweet(asked, shown["labels"], exchange, engine)
+        _comment_field(asked, shown["remarks"], exchange, engine)
     if shown["history"]:
         _undo_button(shown["history"][0], exchange, engine)
 
@@ -76,18 +77,32 @@ def _tweet(asked: Asked, labels: list[dict[str, str]], exchange: Exchange, engin
             answer = _answer(asked, key, "label", label["value"])
             st.button(
                 plain(label["name"]),
-                key=f"label_plain_{label['value']}",
+                key=f"label_plain_{asked.tweet_id}_{label['value']}",
                 on_click=_send,
                 args=(answer, exchange, engine),
             )
         skip = _answer(asked, key, "skip", None)
-        st.button("Skip", key="label_plain_skip", on_click=_send, args=(skip, exchange, engine))
         flag = _answer(asked, f"{key}-flag", "flag", None)
-        st.button("Flag", key="label_plain_flag", on_click=_remark, args=(flag, exchange, engine))
-    with st.form("label_plain_comment", clear_on_submit=True, border=False):
-        st.text_input("Comment on this tweet", key=COMMENT, max_chars=MAX_COMMENT)
-        said = _answer(asked, f"{key}-comment", "comment", None)
-        st.form_submit_button("Save the comment", on_click=_comment, args=(said, exchange, engine))
+        for word, send, what in (("Skip", _send, skip), ("Flag", _remark, flag)):
+            name = f"label_plain_{word.lower()}_{asked.tweet_id}"
+            st.button(plain(word), key=name, on_click=send, args=(what, exchange, engine))
+
+
+def _comment_field(
+    asked: Asked, remarks: list[dict[str, Any]], exchange: Exchange, engine: Engine
+) -> None:
+    """Draw the comment. No form: what is typed and not saved goes with the next press."""
+    name = f"label_plain_comment_{asked.tweet_id}"
+    stored = next((one["comment"] for one in remarks if one["tweet_id"] == asked.tweet_id), None)
+    if name not in st.session_state:
+        st.session_state[name] = stored or ""
+    said = _answer(asked, f"{_key_of(asked)}-comment", "comment", None)
+    args = (said, name, stored or "", exchange, engine)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row.text_input(
+        "Comment on this tweet", key=name, max_chars=MAX_COMMENT, on_change=_comment, args=args
+    )
+    row.button("Save the comment", key=f"{name}_save", on_click=_comment, args=args)
 
 
 def _undo_button(last: dict[str, Any], exchange: Exchange, engine: Engine) -> None:
@@ -99,7 +114,7 @@ def _undo_button(last: dict[str, Any], exchange: Exchange, engine: Engine) -> No
     }
     st.button(
         "Undo the last answer",
-        key="label_plain_undo",
+        key=f"label_plain_undo_{last['key']}",
         on_click=_send,
         args=(undo, exchange, engine),
         kwargs={"again": {"tweet_id": last["tweet_id"], "text": last["text"]}},
@@ -126,16 +141,21 @@ def _answer(asked: Asked, key: str, kind: str, label: str | None) -> dict[str, A
     }
 
 
-def _comment(answer: dict[str, Any], exchange: Exchange, engine: Engine) -> None:
-    words = str(st.session_state.get(COMMENT, "")).strip()
-    if words:
+def _comment(
+    answer: dict[str, Any], name: str, stored: str, exchange: Exchange, engine: Engine
+) -> None:
+    words = str(st.session_state.get(name, "")).strip()
+    if words != stored:
         _remark({**answer, "comment": words}, exchange, engine)
 
 
 def _remark(answer: dict[str, Any], exchange: Exchange, engine: Engine) -> None:
     """Save a flag or a comment; the tweet stays on screen."""
     _send(answer, exchange, engine, st.session_state.get(AGAIN))
-    st.toast("Comment saved" if answer["kind"] == "comment" else "Flag changed over")
+    if answer["kind"] == "flag":
+        st.toast("Flag changed over")
+    else:
+        st.toast("Comment saved" if answer["comment"] else "Comment taken away")
 
 
 def _send(
@@ -144,6 +164,9 @@ def _send(
     engine: Engine,
     again: dict[str, Any] | None = None,
 ) -> None:
-    st.session_state[TAKEN] = take([answer], exchange, engine=engine)
+    # A comment may be saved in the same run as the answer: what became of either is said.
+    before = st.session_state.get(TAKEN, Taken())
+    taken = take([answer], exchange, engine=engine)
+    st.session_state[TAKEN] = Taken((*before.acks, *taken.acks))
     st.session_state[AGAIN] = again
     st.session_state.pop(DRAWN, None)

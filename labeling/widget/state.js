@@ -18,7 +18,9 @@ export function initial(leftOver = []) {
     tape: [],
     at: 0,
     given: {}, // item id -> {kind, label, key}: what stands for an item on the tape
-    marks: {}, // tweet id -> {flag: key|null, comment: text|null}
+    marks: marksOf(leftOver), // tweet id -> {flag: true|false, comment: text}: what this page did
+    remarks: [], // {tweet_id, flagged, comment}: what the server holds of open tweets
+    remarked: [], // flags and comments since the last answer, with what stood before each
     outbox: [...leftOver].sort(byDecision),
     gone: {}, // keys taken back here whose undo the server has acknowledged
     history: [],
@@ -28,6 +30,13 @@ export function initial(leftOver = []) {
     notice: null,
     answered: 0, // label answers since the last counters
   };
+}
+
+/** Flags and comments that an earlier page left behind and did not take back. */
+function marksOf(leftOver) {
+  const undone = new Set(leftOver.map((one) => one.undoes_key));
+  const made = leftOver.filter((one) => !undone.has(one.key)).sort(byDecision);
+  return made.reduce(marked, {});
 }
 
 /** Order of the decisions, also between two pages. */
@@ -72,6 +81,7 @@ export function receive(state, data) {
   next.given = withoutRefused(state, acked);
   next.labels = data.labels ?? state.labels;
   next.history = data.history ?? state.history;
+  next.remarks = data.remarks ?? state.remarks;
   next.empty = data.empty ?? "";
   if (data.counters) {
     next.counters = data.counters;
@@ -147,11 +157,11 @@ export function firstOpen(state, start) {
 }
 
 /**
- * Record a decision on the item on screen. Returns [state, answer], or [state, null] where
- * there is nothing to answer. `stamp`: {key, at, seq, seconds, shown}.
+ * Record a decision on an item, the one on screen unless another is named. Returns
+ * [state, answer], or [state, null] where there is nothing to answer.
+ * `stamp`: {key, at, seq, seconds, shown}.
  */
-export function answer(state, what, stamp) {
-  const item = current(state);
+export function answer(state, what, stamp, item = current(state)) {
   if (!item || state.goalReached) return [state, null];
   if (what.kind === "label" && !state.labels.some((label) => label.value === what.label)) {
     return [state, null];
@@ -176,18 +186,32 @@ export function answer(state, what, stamp) {
     seq: stamp.seq,
   };
   const next = { ...state, outbox: [...state.outbox, made], notice: null };
-  if (!MOVES_ON.has(what.kind)) return [marked(next, made), made];
+  if (!MOVES_ON.has(what.kind)) {
+    const { key, kind, tweet_id } = made;
+    next.remarked = [...state.remarked, { key, kind, tweet_id, before: remarkOn(state, tweet_id) }];
+    next.marks = marked(state.marks, made);
+    return [next, made];
+  }
+  next.remarked = [];
   next.given = { ...state.given, [made.item]: { kind: made.kind, label: made.label, key: made.key } };
   if (made.kind === "label" && first) next.answered = state.answered + 1;
   next.at = firstOpen(next, state.at + 1);
   return [withGoal(state, next), made];
 }
 
-function marked(state, made) {
-  const mark = { ...(state.marks[made.tweet_id] ?? {}) };
-  if (made.kind === "flag") mark.flag = made.on ? made.key : null;
-  if (made.kind === "comment") mark.comment = made.comment;
-  return { ...state, marks: { ...state.marks, [made.tweet_id]: mark } };
+function marked(marks, made) {
+  const mark = { ...(marks[made.tweet_id] ?? {}) };
+  if (made.kind === "flag") mark.flag = made.on;
+  if (made.kind === "comment") mark.comment = made.comment ?? "";
+  return { ...marks, [made.tweet_id]: mark };
+}
+
+/** What stands of the person's flag and comment on a tweet: {flag, comment}; "" is no comment. */
+export function remarkOn(state, tweetId) {
+  const same = (one) => one.tweet_id === tweetId;
+  const stored = state.remarks.find(same) ?? state.history.find(same);
+  const { flag, comment } = state.marks[tweetId] ?? {};
+  return { flag: flag ?? Boolean(stored?.flagged), comment: comment ?? stored?.comment ?? "" };
 }
 
 /** How many were answered today, with those that are still on their way. */
@@ -209,10 +233,7 @@ export function goOn(state) {
 /** Whether the person has flagged the item on screen. */
 export function isFlagged(state) {
   const item = current(state);
-  if (!item) return false;
-  const here = state.marks[item.tweet_id];
-  if (here && "flag" in here) return Boolean(here.flag);
-  return state.history.some((entry) => entry.tweet_id === item.tweet_id && entry.flagged);
+  return item !== null && remarkOn(state, item.tweet_id).flag;
 }
 
 /** Walk along the tape by `steps` (-1 back, +1 forward); the end of the tape stops it. */

@@ -1,15 +1,15 @@
 /** From state to screen. Reads the state, writes the DOM; decides nothing. */
 
 import { fillExplained, fillGuidelines, fillTweet, percent } from "./text.js";
-import { current, doneToday, isFlagged, standing } from "./state.js";
+import { current, doneToday, isFlagged, remarkOn, standing } from "./state.js";
 import { log } from "./history.js";
 
 const KEYS = [
   ["Enter", "accept the suggestion"],
   ["S", "skip: no answer from me"],
   ["F", "flag for the reviewers; again takes it back"],
-  ["M", "comment"],
-  ["Z", "undo, as many steps as you like"],
+  ["M", "comment; an empty one takes it away"],
+  ["Z", "undo the last flag, comment or answer, as many steps as you like"],
   ["← →", "walk back and forward"],
   ["H", "hide or show suggestions"],
   ["E", "explain: the words that the suggestion rests on"],
@@ -104,8 +104,13 @@ export function drawCard(refs, state, hidden, explained = null) {
   const chips = chipsOf(state, item).map((text) => make("span", "chip", text));
   if (item.group_size > 1) chips.splice(item.is_retweet ? 1 : 0, 0, groupChip(item));
   refs.chips.replaceChildren(...chips);
-  const reason = item.blind || hidden ? "" : (REASONS[item.reason] ?? "");
-  refs.reason.textContent = explained?.note ?? reason;
+  refs.reason.textContent = explained?.note ?? reasonOf(item, hidden);
+}
+
+/** Why it was asked, as far as that may be said; a claim may be older than the suggestion. */
+export function reasonOf(item, hidden) {
+  const predicted = item.reason === "unpredicted" && item.suggestion;
+  return item.blind || hidden || predicted ? "" : (REASONS[item.reason] ?? "");
 }
 
 /** The text, its words tinted where they are explained: {words, color}. */
@@ -141,7 +146,7 @@ function chipsOf(state, item) {
   if (item.is_retweet) chips.push("RT");
   if (item.cut_off) chips.push("text cut off");
   if (isFlagged(state)) chips.push("flagged");
-  const comment = state.marks[item.tweet_id]?.comment;
+  const { comment } = remarkOn(state, item.tweet_id);
   if (comment) chips.push(`“${shorten(comment, 40)}”`);
   return chips;
 }

@@ -72,6 +72,64 @@ def test_keys_that_are_held_or_modified_or_typed_answer_nothing(
     ]
 
 
+def test_undo_after_a_comment_takes_that_back_and_an_emptied_comment_is_none(
+    visitor: Visitor, project: int, engine: Engine
+) -> None:
+    page = ready(visitor())
+    page.keyboard.press("1")
+    here = tweet(page)
+    for text in ("oops", "hm"):
+        page.keyboard.press("m")
+        page.locator(".relabel [data-ref=commentText]").fill(text)
+        page.keyboard.press("Enter")
+    page.keyboard.press("z")
+    assert tweet(page) == here
+    expect(page.locator(".relabel .chips")).to_contain_text("oops")
+    expect(saved(page)).to_have_text(SAVED)
+    page.reload()
+    ready(page)
+    expect(page.locator(".relabel .chips")).to_contain_text("oops")
+    page.keyboard.press("m")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Enter")
+    expect(page.locator(".relabel .chips")).not_to_contain_text("oops")
+    expect(saved(page)).to_have_text(SAVED)
+    assert standing(engine) == ["-1"]
+
+
+def test_a_comment_that_is_being_written_is_saved_with_the_answer(
+    visitor: Visitor, project: int, engine: Engine
+) -> None:
+    page = ready(visitor(size=(390, 844)))
+    page.get_by_role("button", name=re.compile("comment")).click()
+    page.keyboard.type("irony?")
+    page.get_by_role("button", name=re.compile("^Label Pro")).click()
+    page.get_by_role("button", name=re.compile("comment")).click()
+    page.keyboard.type("half")
+    page.get_by_role("button", name=re.compile("comment")).click()
+    page.get_by_role("button", name=re.compile("undo")).click()
+    expect(page.get_by_text("The comment was not saved.")).to_be_visible()
+    expect(saved(page)).to_have_text(SAVED)
+    found = events(engine)
+    assert [(one.kind, one.comment) for one in found] == [("comment", "irony?"), ("label", None)]
+    assert len({one.tweet_id for one in found}) == 1
+
+
+def test_a_comment_that_is_being_written_beside_plain_buttons_is_saved_with_the_answer(
+    visitor: Visitor, project: int, engine: Engine
+) -> None:
+    page = visitor(path="/label?plain_buttons=true")
+    field = page.get_by_label("Comment on this tweet")
+    field.fill("irony?", timeout=20_000)
+    page.get_by_role("button", name="Pro", exact=True).click()
+    expect(page.get_by_text("1 done today")).to_be_visible()
+    expect(field).to_have_count(1)
+    expect(field).to_have_value("")
+    found = {one.kind: (one.tweet_id, one.comment) for one in events(engine)}
+    assert found["comment"] == (found["label"][0], "irony?")
+
+
 def test_enter_accepts_though_the_link_to_the_page_was_clicked(
     visitor: Visitor, project: int, engine: Engine
 ) -> None:

@@ -310,6 +310,36 @@ def test_seconds_that_cannot_be_are_left_out(store_of: MakeStore) -> None:
             assert session.get_one(AnnotationEvent, saved.event_id).seconds is None
 
 
+def test_an_empty_comment_takes_the_comment_away_and_an_undo_of_it_brings_it_back(
+    store_of: MakeStore,
+) -> None:
+    store = store_of()
+    store.label(1, "1")
+    store.act("comment", 1, comment="oops")
+    emptied, _ = store.act("comment", 1, comment="")
+    assert comment_on(store, 1) is None
+    store.undo(emptied)
+    assert comment_on(store, 1) == "oops"
+    assert store.golds()[1] == ("1", "single")
+
+
+def test_a_mere_comment_that_is_emptied_or_taken_back_leaves_nothing(store_of: MakeStore) -> None:
+    store = store_of()
+    store.label(1, "1")
+    key, _ = store.act("comment", 2, comment="oops")
+    assert store.undo(key).state == "saved"
+    store.act("comment", 3, comment="oops")
+    store.act("comment", 3, comment="")
+    with store.read() as (session, *_):
+        assert session.scalars(select(Annotation.tweet_id)).all() == [1]
+
+
+def comment_on(store: Store, tweet_id: int) -> str | None:
+    with store.read() as (session, *_):
+        query = select(Annotation.comment).where(Annotation.tweet_id == tweet_id)
+        return session.scalars(query).one()
+
+
 def test_half_a_character_in_a_comment_costs_no_answer(store_of: MakeStore) -> None:
     store = store_of()
     sent = {"key": "c", "kind": "comment", "tweet_id": 2, "comment": "half \ud83c"}

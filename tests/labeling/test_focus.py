@@ -81,7 +81,7 @@ def test_nothing_found_says_what_was_looked_for(store_of: MakeStore) -> None:
     with store.read() as (session, project, person):
         said = why_empty(project, person, session=session, focus=focus)
     assert "contains 'polar bear'" in said
-    assert "taken for '1'" in said
+    assert "taken for 'L1'" in said
     assert "clear the search" in said
 
 

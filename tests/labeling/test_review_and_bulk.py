@@ -98,6 +98,24 @@ def test_a_decision_wins_counts_for_the_group_and_can_be_withdrawn(store_of: Mak
     assert actions == ["adjudicate", "withdraw decision"]
 
 
+def test_a_decision_is_not_overwritten_but_the_same_again_is_harmless(
+    store_of: MakeStore,
+) -> None:
+    store = store_of()
+    decide(store, 1, "1", note="guideline 4")
+    decide(store, 1, "1")
+    with pytest.raises(AnswerError, match="is already decided by rev: "):
+        decide(store, 1, "2")
+    with (
+        pytest.raises(AnswerError, match="already decided by rev"),
+        reviewing(store, "other") as (session, project, person),
+    ):
+        adjudicate(project, 1, "1", person, session=session)
+    assert store.golds()[1] == ("1", "adjudicated")
+    with reviewing(store) as (session, project, person):
+        assert withdraw(project, 1, person, session=session) == "guideline 4"
+
+
 def test_a_tweet_without_majority_is_decided_by_review(store_of: MakeStore) -> None:
     store = store_of((1,), overlap=2)
     store.label(store.ask("ann")[0], "1", "ann")

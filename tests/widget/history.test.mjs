@@ -7,6 +7,8 @@ import { data, item, ready, say, stamp } from "./support.mjs";
 
 const stored = (key, tweet_id, more = {}) => ({ key, tweet_id, kind: "label", label: "1", text: `old ${tweet_id}`, ...more });
 
+const remark = (state, what, key) => S.answer(state, what, stamp({ key }))[0];
+
 test("undo shows the tweet again, open, with an undo in the outbox", () => {
   const [state, made] = H.undo(say(ready([1, 2]), "1", "a"), stamp());
   assert.equal(S.current(state).tweet_id, 1);
@@ -52,13 +54,54 @@ test("an acknowledged undo stays undone, even if an older history arrives", () =
   assert.equal(H.undo(state, stamp())[1], null);
 });
 
-test("undo passes over remarks and takes back the last answer", () => {
-  let [state] = S.answer(say(ready([1, 2]), "1", "a"), { kind: "comment", comment: "hm" }, stamp());
-  [state] = S.answer(state, { kind: "flag", on: true }, stamp());
+test("undo right after remarks takes those back, newest first, and only then an answer", () => {
+  let state = say(ready([1, 2]), "1", "a");
+  state = remark(state, { kind: "comment", comment: "hm" }, "c");
+  state = remark(state, { kind: "flag", on: true }, "f");
+  const undone = [];
+  const texts = [];
+  for (let step = 0; step < 4; step += 1) {
+    const [next, made] = H.undo(state, stamp());
+    undone.push([made?.undoes_key, made?.tweet_id, S.current(next).tweet_id]);
+    texts.push(next.notice?.text);
+    state = next;
+    if (step < 2) assert.equal(state.given["1:1"].label, "1", "the answer on the other tweet stands");
+  }
+  assert.deepEqual(undone, [["f", 2, 2], ["c", 2, 2], ["a", 1, 1], [undefined, undefined, 1]]);
+  assert.deepEqual(texts.slice(0, 2), ["The flag is taken back.", "The comment is taken back."]);
+  assert.deepEqual(S.remarkOn(state, 2), { flag: false, comment: "" });
+});
+
+test("an undone comment gives back the one before it, also where the server knows the newer", () => {
+  let state = ready([1, 2], { remarks: [{ tweet_id: 1, flagged: true, comment: "before" }] });
+  state = remark(state, { kind: "comment", comment: "" }, "c");
+  assert.equal(S.remarkOn(state, 1).comment, "");
+  state = S.receive(state, data({ ack: [{ key: "c", state: "saved" }], items: [item(1), item(2)], remarks: [] }));
+  state = H.undo(state, stamp())[0];
+  assert.equal(S.remarkOn(state, 1).comment, "before");
+  assert.equal(state.notice.text, "The comment is as it was before.");
+});
+
+test("undo of a remark goes back to its tweet, and does not open what was answered", () => {
+  let state = remark(S.walk(say(ready([1, 2]), "1", "a"), -1), { kind: "flag", on: true }, "f");
+  state = H.undo(S.walk(state, 1), stamp())[0];
+  assert.equal(S.current(state).tweet_id, 1);
+  assert.equal(S.standing(state).label, "1");
+  assert.ok(!S.isFlagged(state));
+});
+
+test("after an answer undo takes back that answer, not a remark made before it", () => {
+  const state = say(remark(ready([1, 2]), { kind: "comment", comment: "hm" }, "c"), "1", "a");
   const [next, made] = H.undo(state, stamp());
   assert.equal(made.undoes_key, "a");
-  assert.equal(S.current(next).tweet_id, 1);
-  assert.equal(next.marks[2].comment, "hm");
+  assert.equal(S.remarkOn(next, 1).comment, "hm");
+});
+
+test("an undone remark counts for no answer of today", () => {
+  let state = remark(say(ready([1, 2]), "1", "a"), { kind: "flag", on: true }, "f");
+  state = H.undo(state, stamp())[0];
+  state = S.receive(state, data({ counters: { done_today: 0, per_hour: null, left: 9, goal: 0 } }));
+  assert.equal(S.doneToday(state), 1);
 });
 
 test("the log holds each answer once, waiting ones first", () => {

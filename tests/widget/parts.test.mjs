@@ -6,7 +6,8 @@ import { makeKeep } from "../../labeling/widget/keep.js";
 import { makeStopwatch } from "../../labeling/widget/stopwatch.js";
 import { makeSync } from "../../labeling/widget/sync.js";
 import { blocks, percent, pieces, spans } from "../../labeling/widget/text.js";
-import { LABELS, MemoryStorage } from "./support.mjs";
+import { reasonOf } from "../../labeling/widget/view.js";
+import { item, LABELS, MemoryStorage } from "./support.mjs";
 
 const press = (key, more = {}) => ({ key, repeat: false, ctrlKey: false, altKey: false, metaKey: false, ...more });
 
@@ -191,4 +192,12 @@ test("a table in the guidelines is rows of cells, its first row the head", () =>
     { tag: "tr", cells: ["**c**", "d"], head: false },
     { tag: "p", text: "After" },
   ]);
+});
+
+test("a tweet with a suggestion is not called unpredicted", () => {
+  const suggestion = { label: "1", probabilities: {} };
+  assert.equal(reasonOf(item(1, { reason: "unpredicted" }), false), "not predicted yet");
+  assert.equal(reasonOf(item(1, { reason: "unpredicted", suggestion }), false), "");
+  assert.equal(reasonOf(item(1, { reason: "margin", suggestion }), false), "close call");
+  assert.equal(reasonOf(item(1, { reason: "margin", suggestion }), true), "");
 });

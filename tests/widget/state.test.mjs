@@ -109,10 +109,38 @@ test("flag and comment stay on the tweet", () => {
   [state] = S.answer(state, { kind: "comment", comment: "irony?" }, stamp());
   assert.equal(S.current(state).tweet_id, 1);
   assert.ok(S.isFlagged(state));
-  assert.equal(state.marks[1].comment, "irony?");
+  assert.equal(S.remarkOn(state, 1).comment, "irony?");
   [state] = S.answer(state, { kind: "flag", on: false }, stamp());
   assert.ok(!S.isFlagged(state));
   assert.equal(state.outbox.length, 3);
+});
+
+test("an empty comment is none, whatever the server holds", () => {
+  let state = ready([1, 2], { remarks: [{ tweet_id: 1, flagged: false, comment: "stored" }] });
+  assert.equal(S.remarkOn(state, 1).comment, "stored");
+  const [next, made] = S.answer(state, { kind: "comment", comment: "" }, stamp());
+  assert.equal(made.comment, "");
+  assert.equal(S.remarkOn(next, 1).comment, "");
+  state = ready([1], { history: [{ key: "x", tweet_id: 1, kind: "label", flagged: true, comment: "old" }] });
+  assert.deepEqual(S.remarkOn(state, 1), { flag: true, comment: "old" });
+});
+
+test("a comment belongs to the tweet it was written on, though another one is on screen", () => {
+  const state = S.walk(ready([1, 2]), 1);
+  const [next, made] = S.answer(state, { kind: "comment", comment: "hm" }, stamp(), state.tape[0]);
+  assert.equal(made.tweet_id, 1);
+  assert.equal(S.current(next).tweet_id, 2);
+  assert.equal(S.remarkOn(next, 1).comment, "hm");
+  assert.equal(S.remarkOn(next, 2).comment, "");
+});
+
+test("remarks that an earlier page left behind stand, but for those it took back", () => {
+  let [state, kept] = S.answer(ready([1, 2]), { kind: "comment", comment: "hm" }, stamp());
+  let gone;
+  [state, gone] = S.answer(state, { kind: "flag", on: true }, stamp());
+  const undo = { key: "z", kind: "undo", undoes_key: gone.key, tweet_id: 1, at: 9e9, seq: 1 };
+  const after = S.receive(S.initial([undo, gone, kept]), data({ items: [item(1)] }));
+  assert.deepEqual(S.remarkOn(after, 1), { flag: false, comment: "hm" });
 });
 
 test("the goal is a pause, and a label pressed into it answers nothing", () => {

@@ -179,6 +179,24 @@ def test_what_the_card_gets_is_plain_and_complete(engine: Engine, exchange: Exch
     assert to_json(exchange, Taken(), engine=engine, base="")["run"] == data["run"] + 1
 
 
+def test_the_card_is_told_of_remarks_on_tweets_that_wait(
+    engine: Engine, exchange: Exchange
+) -> None:
+    first, second = (item.tweet_id for item in exchange.items[:2])
+    sent = [
+        {"key": "c", "kind": "comment", "tweet_id": first, "comment": "hm"},
+        {"key": "f", "kind": "flag", "tweet_id": second},
+    ]
+    taken = take(sent, exchange, engine=engine)
+    again = Exchange(exchange.project_id, exchange.annotator_id)
+    refill(again, engine=engine)
+    told = to_json(again, taken, engine=engine, base="")["remarks"]
+    assert sorted(told, key=lambda one: one["tweet_id"] != first) == [
+        {"tweet_id": first, "flagged": False, "comment": "hm"},
+        {"tweet_id": second, "flagged": True, "comment": None},
+    ]
+
+
 def test_two_projects_and_two_people_keep_their_answers_apart_in_the_browser(
     engine: Engine, exchange: Exchange, tmp_path: Path
 ) -> None:

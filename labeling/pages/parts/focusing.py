@@ -5,6 +5,7 @@ import streamlit as st
 from db.project_settings import QUEUE_ORDERS
 from labeling.focus import LONGEST_SEARCH, Focus
 from labeling.pages.parts import label_set
+from labeling.pages.parts.label_set import LabelSet
 
 ORDER, PREDICTED, SEARCH = "ask_order", "ask_predicted", "ask_search"
 ORDERS = {
@@ -20,8 +21,7 @@ ORDERS = {
 def draw(project_id: int) -> Focus:
     """Draw the choice; return what the person wants to be asked."""
     labels = label_set.load(project_id)
-    chosen = [key for key in (ORDER, PREDICTED, SEARCH) if st.session_state.get(key)]
-    title = "Chosen tweets" if chosen else "What to ask"
+    title = "Chosen tweets" if _chosen(labels) else "What to ask"
     with st.popover(title, icon=":material/tune:", type="tertiary"):
         order = st.selectbox(
             "Order",
@@ -57,3 +57,21 @@ def draw(project_id: int) -> Focus:
         predicted_as=None if predicted is None else str(predicted),
         search=(search or "").strip(),
     )
+
+
+def _chosen(labels: LabelSet) -> bool:
+    """Tell whether something is chosen, before the widgets are drawn that say so.
+
+    At the first run only the address knows; it names orders and labels as people read them.
+    """
+    known = {ORDER: set(ORDERS.values()), PREDICTED: {label.name for label in labels.active}}
+    for key in (ORDER, PREDICTED, SEARCH):
+        if key in st.session_state:
+            found = st.session_state[key]
+        else:
+            found = st.query_params.get(key)
+            if key in known and found not in known[key]:
+                found = None
+        if found and str(found).strip():
+            return True
+    return False

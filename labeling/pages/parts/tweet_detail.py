@@ -139,6 +139,8 @@ def _what(act: Act, labels: LabelSet) -> str:
     said = labels.name(act.label) if act.kind == "label" else act.kind
     if act.comment:
         said = f"{said}: {act.comment}"
+    elif act.kind == "comment":
+        said = "comment taken away"
     return f"{said} (taken back)" if act.undone else said
 
 
