@@ -14,6 +14,7 @@ from labeling import creating, people, permissions
 from labeling.pages.parts import (
     audit_table,
     context,
+    drawn,
     errors,
     example_list,
     expertise,
@@ -160,15 +161,18 @@ def _guidelines(page: context.PageContext) -> None:
 
 def _people(page: context.PageContext) -> None:
     with reading(resources.engine()) as session:
-        table = pd.DataFrame([asdict(one) for one in people.list_people(session=session)])
+        stored = people.list_people(session=session)
+    version = st.session_state.setdefault("settings_people_version", 0)
+    key = f"settings_people_{version}"
+    shown = drawn.drawn_from(key, stored, pending=drawn.edited(key))
     st.caption(
         "Annotators label, reviewers also decide disagreements, admins also change settings."
     )
     edited = st.data_editor(
-        table,
-        key="settings_people",
+        pd.DataFrame([asdict(one) for one in shown]),
+        key=key,
         hide_index=True,
-        height=tables.height(len(table), 12),
+        height=tables.height(len(shown), 12),
         width=560,
         column_order=["name", "role", "active"],
         column_config={
@@ -188,7 +192,10 @@ def _people(page: context.PageContext) -> None:
                     people.Person(*row)
                     for row in edited[["id", "name", "role", "active"]].to_numpy().tolist()
                 ]
-                people.update_people(wanted, session=session, annotator_id=page.annotator_id)
+                people.update_people(
+                    wanted, shown=shown, session=session, annotator_id=page.annotator_id
+                )
+            st.session_state["settings_people_version"] = version + 1
             _saved("People saved.")
 
 

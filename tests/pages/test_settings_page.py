@@ -5,7 +5,7 @@ from sqlalchemy import Engine, select
 from db import projects
 from db.schema import Gold, Project
 from db.sessions import reading, writing
-from labeling import creating
+from labeling import creating, people
 from labeling.templates import NewLabel
 
 
@@ -61,13 +61,33 @@ def test_guidelines_are_saved(project: int, open_page: Opener, engine: Engine) -
 
 def test_the_last_admin_cannot_step_down(project: int, open_page: Opener) -> None:
     at = open_page("settings", settings_part="People")
-    at.session_state["settings_people"] = {
+    at.session_state["settings_people_0"] = {
         "edited_rows": {0: {"role": "annotator"}},
         "added_rows": [],
         "deleted_rows": [],
     }
     _click(at, "Save people")
     assert "nobody would be an active admin" in at.error[0].value.lower()
+
+
+def test_a_role_goes_to_whom_it_was_given_though_somebody_came_in_between(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings", settings_part="People")
+    at.session_state["settings_people_0"] = {
+        "edited_rows": {1: {"role": "reviewer"}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    with writing(engine) as session:
+        projects.get_or_add_annotator("Bea", session=session)
+    _click(at, "Save people")
+    assert not at.exception
+    assert not at.error
+    with reading(engine) as session:
+        roles = {one.name: one.role for one in people.list_people(session=session)}
+    assert roles == {"Ada": "admin", "Bea": "annotator", "Ben": "reviewer"}
+    assert at.dataframe[0].value["name"].tolist() == ["Ada", "Bea", "Ben"]
 
 
 def test_defaults_are_saved(project: int, open_page: Opener, engine: Engine) -> None:
