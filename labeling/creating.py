@@ -34,6 +34,10 @@ COLORS = (
     "#B8A600",
     "#000000",
 )
+_KEPT = (
+    "nothing was saved. Copy what you want to keep, reload the page to see what is stored now, "
+    "and make your changes there"
+)
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -151,13 +155,16 @@ def update_settings(
     changes: Mapping[str, Any],
     *,
     session: Session,
+    shown: ProjectSettings | None = None,
     annotator_id: int | None = None,
 ) -> ProjectSettings:
     """Change some of the project's settings and return all of them.
 
-    Where fewer people are asked now, or answers count for copies, the gold labels that follow from
-    answers already given are made at once: nobody would be asked for those tweets again.
-    Raises LabelError for an unknown setting, InvalidSettingError for a value it may not have.
+    shown: what whoever changed them had before them; a setting that is in `changes` as shown is
+    left as stored. Where fewer people are asked now, or answers count for copies, the gold labels
+    that follow from answers already given are made at once: nobody would be asked for those tweets
+    again. Raises LabelError for an unknown setting, InvalidSettingError for a value it may not
+    have, ConflictError for one to be changed that is not any more as shown.
     """
     allow(annotator_id, "edit_settings", session=session)
     before = settings_of(project)
@@ -165,6 +172,8 @@ def update_settings(
     if unknown:
         known = ", ".join(before.to_json())
         raise LabelError(f"there is no setting {unknown[0]!r}; there are: {known}")
+    if shown is not None:
+        changes = _changed(changes, shown, before)
     after = replace(before, **changes)
     project.settings = after.to_json()
     if after.overlap < before.overlap or after.propagate > before.propagate:
@@ -239,6 +248,19 @@ def _check_unique(what: str, values: Sequence[str]) -> None:
     for value in values:
         if values.count(value) > 1:
             raise LabelError(f"two labels have the {what} {value!r}; each needs its own")
+
+
+def _changed(
+    wanted: Mapping[str, Any], shown: ProjectSettings, stored: ProjectSettings
+) -> Mapping[str, Any]:
+    """Return what differs from what was shown. Raises ConflictError where the store does, too."""
+    found = {name: value for name, value in wanted.items() if value != getattr(shown, name)}
+    for name, value in found.items():
+        if getattr(stored, name) not in (getattr(shown, name), value):
+            raise ConflictError(
+                f"somebody else changed {name.replace('_', ' ')} in the meantime; {_KEPT}"
+            )
+    return found
 
 
 def _shown(label: Label) -> dict[str, Any]:

@@ -203,26 +203,37 @@ def _defaults(page: context.PageContext) -> None:
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
         stored = projects.settings_of(project)
-    with st.form("settings_defaults", border=False):
-        changes = _default_fields(stored)
-        changes["expertise"] = expertise.fields(stored, page.project_id)
+    version = st.session_state.setdefault("settings_defaults_version", 0)
+    place = f"{page.project_id}_{version}"  # the fields of another project are other fields
+    # What is typed into a form is not known before it is sent.
+    pending = f"settings_queue_order_{place}" in st.session_state
+    shown = drawn.drawn_from(f"settings_defaults_{place}", stored, pending=pending)
+    with st.form(f"settings_defaults_{place}", border=False):
+        wanted = _default_fields(shown, place)
+        wanted["expertise"] = expertise.fields(shown, page.project_id, place)
         if st.form_submit_button(
             "Save defaults", type="primary", disabled=not page.may("edit_settings")
         ):
             with errors.shown():
                 page.require("edit_settings")
-                if changes["base_model"] != stored.base_model:
-                    _check_base_model(changes["base_model"])
+                if wanted["base_model"] != shown.base_model:
+                    _check_base_model(wanted["base_model"])
                 with writing(resources.engine()) as session:
                     project = projects.get_project(page.project_name, session=session)
                     creating.update_settings(
-                        project, changes, session=session, annotator_id=page.annotator_id
+                        project,
+                        wanted,
+                        shown=shown,
+                        session=session,
+                        annotator_id=page.annotator_id,
                     )
+                st.session_state["settings_defaults_version"] = version + 1
                 _saved("Defaults saved.")
     st.text(f"Data directory: {resources.settings().data}")
 
 
-def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
+def _default_fields(stored: ProjectSettings, place: str) -> dict[str, Any]:
+    """Draw a field for each setting but expertise; return what they hold."""
     values = stored.to_json()
     found: dict[str, Any] = {}
     queue, team, models = st.columns(3, gap="large")
@@ -233,32 +244,36 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
             QUEUE_ORDERS,
             QUEUE_ORDERS.index(stored.queue_order),
             format_func=lambda name: focusing.ORDERS[str(name)],
+            key=f"settings_queue_order_{place}",
         )
         for name in ("random_share", "blind_share", "repeat_share"):
-            found[name] = _share(name, values)
+            found[name] = _share(name, values, place)
         for name in ("show_suggestions", "propagate"):
-            found[name] = st.toggle(SWITCHES[name], values[name])
+            found[name] = _switch(name, values, place)
     with team:
         st.subheader("People")
         for name in ("overlap", "lease_seconds", "daily_goal"):
-            found[name] = _count(name, values)
-        found["hide_names"] = st.toggle(SWITCHES["hide_names"], values["hide_names"])
+            found[name] = _count(name, values, place)
+        found["hide_names"] = _switch("hide_names", values, place)
     with models:
         st.subheader("Models")
-        found["base_model"] = st.text_input("Base model", stored.base_model).strip()
+        found["base_model"] = st.text_input(
+            "Base model", stored.base_model, key=f"settings_base_model_{place}"
+        ).strip()
         for column, name in zip(st.columns(2), ("validation_share", "test_share"), strict=True):
             with column:
-                found[name] = _share(name, values)
+                found[name] = _share(name, values, place)
         found["gate"] = st.selectbox(
             "When a training ends",
             GATES,
             GATES.index(stored.gate),
             format_func=lambda name: PROMOTIONS[name],
+            key=f"settings_gate_{place}",
             help="Better: macro-F1 on the test split rises, and no label's recall falls beyond its "
             "95% interval. Without test labels, or with no version in use, people decide.",
         )
-        found["auto_probe_every"] = _count("auto_probe_every", values)
-        found["auto_probe"] = st.toggle(SWITCHES["auto_probe"], values["auto_probe"])
+        found["auto_probe_every"] = _count("auto_probe_every", values, place)
+        found["auto_probe"] = _switch("auto_probe", values, place)
     return found
 
 
@@ -272,14 +287,20 @@ def _check_base_model(name: str) -> None:
         )
 
 
-def _share(name: str, values: dict[str, Any]) -> float:
+def _share(name: str, values: dict[str, Any], place: str) -> float:
     words, low, high, hint = SHARES[name]
-    return st.number_input(words, low, high, float(values[name]), 0.01, help=hint)
+    key = f"settings_{name}_{place}"
+    return st.number_input(words, low, high, float(values[name]), 0.01, help=hint, key=key)
 
 
-def _count(name: str, values: dict[str, Any]) -> int:
+def _count(name: str, values: dict[str, Any], place: str) -> int:
     words, low, high, hint = COUNTS[name]
-    return int(st.number_input(words, low, high, values[name], help=hint))
+    key = f"settings_{name}_{place}"
+    return int(st.number_input(words, low, high, values[name], help=hint, key=key))
+
+
+def _switch(name: str, values: dict[str, Any], place: str) -> bool:
+    return st.toggle(SWITCHES[name], values[name], key=f"settings_{name}_{place}")
 
 
 def _saved(message: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from db.errors import ConflictError, InvalidSettingError
-from db.projects import get_project, labels_of
+from db.projects import get_project, labels_of, settings_of
 from db.schema import AuditEntry
 from db.sessions import reading, writing
 from labeling.creating import create_project, edit_labels, set_guidelines, update_settings
@@ -169,3 +169,17 @@ def test_an_unusable_label_file_is_refused(tmp_path: Path, content: bytes, compl
 def test_a_missing_label_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"nowhere\.csv cannot be read"):
         read_labels(tmp_path / "nowhere.csv")
+
+
+def test_settings_that_were_not_changed_against_what_was_shown_stay_as_stored(
+    engine: Engine, climate: str
+) -> None:
+    with writing(engine) as session:
+        project = get_project(climate, session=session)
+        shown = settings_of(project)
+        update_settings(project, {"daily_goal": 77}, session=session)
+        wanted = {"daily_goal": shown.daily_goal, "overlap": 2}
+        after = update_settings(project, wanted, shown=shown, session=session)
+        assert (after.daily_goal, after.overlap) == (77, 2)
+        with pytest.raises(ConflictError, match="changed daily goal in the meantime"):
+            update_settings(project, {"daily_goal": 5}, shown=shown, session=session)

@@ -3,6 +3,7 @@ from opened import Opener, words
 from sqlalchemy import Engine, select
 
 from db import projects
+from db.project_settings import ProjectSettings
 from db.schema import Gold, Project
 from db.sessions import reading, writing
 from labeling import creating, people
@@ -99,6 +100,38 @@ def test_defaults_are_saved(project: int, open_page: Opener, engine: Engine) -> 
     with reading(engine) as session:
         stored = projects.settings_of(_project(engine, session))
     assert stored.queue_order == "random"
+
+
+def test_what_is_typed_for_a_project_is_not_saved_into_another(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        other = creating.create_project("Up", session=session, template="climate").id
+    at = open_page("settings", settings_part="Defaults", project="Climate stance")
+    next(box for box in at.number_input if box.label == "Goal of a day").set_value(77)
+    next(box for box in at.multiselect if box.label == "Ada").set_value(["1"])
+    at.button(key=f"relabel_project_picker_{other}").click().run()
+    _click(at, "Save defaults")
+    assert not at.exception
+    with reading(engine) as session:
+        stored = projects.settings_of(projects.get_project("Up", session=session))
+    assert stored == ProjectSettings()
+
+
+def test_saving_a_default_leaves_those_that_somebody_else_saved_since(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings", settings_part="Defaults")
+    with writing(engine) as session:
+        changes = {"daily_goal": 77, "expertise": {"2": ["1"]}}
+        creating.update_settings(_project(engine, session), changes, session=session)
+    next(box for box in at.number_input if box.label == "People per tweet").set_value(2)
+    _click(at, "Save defaults")
+    assert not at.error
+    with reading(engine) as session:
+        stored = projects.settings_of(_project(engine, session))
+    assert (stored.overlap, stored.daily_goal, stored.expertise) == (2, 77, {"2": ["1"]})
+    assert next(box for box in at.number_input if box.label == "Goal of a day").value == 77
 
 
 @pytest.mark.parametrize(
