@@ -12,7 +12,7 @@ from db.clock import steady
 from db.schema import LabelExample
 from db.sessions import reading, writing
 from db.settings import Settings
-from labeling import importing
+from labeling import creating, importing
 
 CSV = "sentiment,message,tweetid\n1,the sea *rises*,1\n9,no such label,2\n0,=2+5,3\n"
 
@@ -204,6 +204,18 @@ def test_a_tweet_has_a_page_of_its_own(modelled: int, open_page: Opener, engine:
         assert [one.label for one in session.scalars(select(LabelExample))] == ["1"]
     missing = open_page("data", tweet="9")
     assert "No tweet of this project has the id" in words(missing)
+
+
+def test_another_project_is_opened_on_its_list_not_on_a_tweet_of_the_first(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        other = creating.create_project("Up", session=session, template="climate").id
+    at = open_page("data", tweet="600002", project="Climate stance")
+    at.button(key=f"relabel_project_picker_{other}").click().run()
+    assert not at.exception
+    assert "No tweets yet" in words(at)
+    assert dict(at.query_params) == {"project": "Up"}
 
 
 def test_a_search_is_in_the_address(modelled: int, open_page: Opener) -> None:

@@ -16,6 +16,7 @@ from labeling.errors import PermissionRefused
 from labeling.pages.parts import identity, resources, session_keys
 
 PERSON_COOKIE = "relabel_person"
+TWEET = "tweet"  # of the data page's address: the id of a tweet of the current project
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ def choose_project(project_id: int, name: str) -> None:
     """Make a project the current one."""
     st.session_state[session_keys.PROJECT] = project_id
     st.query_params["project"] = name
+    st.query_params.pop(TWEET, None)
 
 
 def _no_project() -> NoReturn:
