@@ -112,7 +112,11 @@ def _labels(page: context.PageContext) -> None:
         column_config=label_editor.column_config(),
         disabled=not page.may("edit_settings"),
     )
-    retired = [one.name for one in labels.labels if not one.active and one.merged_into is None]
+    retired = [
+        f"{one.name} ({one.value})"
+        for one in labels.labels
+        if not one.active and one.merged_into is None
+    ]
     if retired:
         st.text(f"Retired: {', '.join(retired)}")
     if st.button("Save labels", type="primary", disabled=not page.may("edit_settings")):

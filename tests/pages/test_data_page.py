@@ -218,6 +218,21 @@ def test_another_project_is_opened_on_its_list_not_on_a_tweet_of_the_first(
     assert dict(at.query_params) == {"project": "Up"}
 
 
+def test_tweets_of_a_retired_label_are_found_though_another_has_its_name(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("data", find_label="Pro")
+    fitting = next(text for text in words(at).splitlines() if "tweets fit" in text)
+    page_project.give_pro_another_value(engine, modelled)
+    at = open_page("data")
+    at.selectbox(key="find_label").select("Pro (1, retired)").run()
+    assert not at.exception
+    assert fitting in words(at)
+    assert set(at.dataframe[0].value["Gold"]) == {"Pro (1, retired)"}
+    at.selectbox(key="find_label").select("Pro").run()
+    assert "0 tweets fit" in words(at)
+
+
 def test_a_search_is_in_the_address(modelled: int, open_page: Opener) -> None:
     at = open_page(
         "data", find_label="Pro", find_split="train", find_regex="true", find_words=r"place \d"

@@ -1,3 +1,4 @@
+import page_project
 import pytest
 from opened import Opener, words
 from sqlalchemy import Engine, select
@@ -8,6 +9,8 @@ from db.schema import Gold, Project
 from db.sessions import reading, writing
 from labeling import creating, people
 from labeling.templates import NewLabel
+
+MERGE_BOXES = ("Answers of", "count for")
 
 
 def _click(at, label):
@@ -198,3 +201,21 @@ def test_a_renamed_label_is_listed_and_gets_its_name_back(
         found = session.get_one(Project, project)
         names = [one.name for one in projects.labels_of(found, session=session)]
     assert names == ["Anti", "Neutral", "Pro", "News"]
+
+
+def test_a_retired_label_is_told_from_the_active_one_of_its_name(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    page_project.give_pro_another_value(engine, project)
+    at = open_page("settings")
+    assert "Retired: Pro (1)" in words(at)
+    merge, into = (next(box for box in at.selectbox if box.label == x) for x in MERGE_BOXES)
+    assert merge.options == ["Anti", "Neutral", "Pro (1, retired)", "Pro", "News"]
+    merge.select("Pro (1, retired)").run()
+    into.select("Pro").run()
+    _click(at, "Merge")
+    assert not at.exception
+    assert "Pro (1, merged) counts for Pro." in words(at)
+    with reading(engine) as session:
+        found = projects.labels_of(_project(engine, session), session=session, active=False)
+    assert {one.value: one.merged_into for one in found}["1"] == "pro"

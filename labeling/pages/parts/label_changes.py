@@ -29,7 +29,7 @@ def _merge(page: context.PageContext, labels: LabelSet) -> None:
     allowed = page.may("edit_labels")
     for label in labels.labels:
         if label.merged_into is not None:
-            st.text(f"{label.name} counts for {labels.name(label.merged_into)}.")
+            st.text(f"{labels.name(label.value)} counts for {labels.name(label.merged_into)}.")
     values = [label.value for label in labels.labels if label.merged_into is None]
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     value = row.selectbox(
