@@ -176,6 +176,34 @@ def test_pages_of_the_table_can_be_turned(modelled: int, open_page: Opener) -> N
     assert at.dataframe[0].value["Tweet"].tolist() != first
 
 
+@pytest.mark.parametrize("change", ["words", "sort"])
+def test_another_search_or_order_begins_on_its_first_page(
+    change: str, modelled: int, open_page: Opener
+) -> None:
+    at = open_page("data")
+    at.session_state["find_page"] = 2
+    at.run()
+    assert at.session_state["find_page"] == 2
+    if change == "words":
+        at.text_input(key="find_words").set_value("place").run()
+    else:
+        at.selectbox(key="find_sort").select_index(1).run()
+    assert not at.exception
+    assert at.session_state["find_page"] == 1
+    assert "160 tweets fit" in words(at)
+
+
+def test_a_selection_is_not_one_of_another_project(
+    modelled: int, open_page: Opener, engine: Engine, tmp_path: Path
+) -> None:
+    file = page_project.write_tweets(tmp_path / "up.csv")
+    other = page_project.make_project(engine, file, name="Up")
+    at = open_page("data", project="Climate stance")
+    first = at.dataframe[0].proto.id
+    at.button(key=f"relabel_project_picker_{other}").click().run()
+    assert at.dataframe[0].proto.id != first
+
+
 def test_annotators_see_tweets_but_bring_nothing_in(project: int, open_page: Opener) -> None:
     at = open_page("data", person="Ben", data_view="Bring in a file")
     assert "takes an admin" in words(at)
