@@ -93,14 +93,18 @@ def edit_labels(
     labels: Sequence[NewLabel],
     *,
     session: Session,
+    shown: Sequence[NewLabel] | None = None,
     annotator_id: int | None = None,
 ) -> list[Label]:
     """Make `labels`, in this order, the project's label set, and return the active labels.
 
     A label is known by its value: a new value is a new label, a missing one is retired, never
-    deleted, because answers and model versions refer to it. Raises LabelError.
+    deleted, because answers and model versions refer to it. shown: the active labels that whoever
+    changed them had before them. Raises LabelError, or ConflictError where they are others by now.
     """
     allow(annotator_id, "edit_labels", session=session)
+    if shown is not None and list(shown) != active_labels(project, session=session):
+        raise ConflictError(f"somebody else changed the labels in the meantime; {_KEPT}")
     complete = _completed(labels)
     check_labels(complete)
     known = {label.value: label for label in labels_of(project, session=session, active=False)}
@@ -134,11 +138,27 @@ def edit_labels(
     return after
 
 
+def active_labels(project: Project, *, session: Session) -> list[NewLabel]:
+    """Return the project's active labels as they are written, in their order."""
+    return [NewLabel(**_shown(label)) for label in labels_of(project, session=session)]
+
+
 def set_guidelines(
-    project: Project, text: str, *, session: Session, annotator_id: int | None = None
+    project: Project,
+    text: str,
+    *,
+    session: Session,
+    shown: str | None = None,
+    annotator_id: int | None = None,
 ) -> None:
-    """Replace the project's guidelines, Markdown written by its admin. Raises LabelError."""
+    """Replace the project's guidelines, Markdown written by its admin.
+
+    shown: the text that whoever changed it had before them. Raises LabelError, or ConflictError
+    where it is another one by now.
+    """
     allow(annotator_id, "edit_guidelines", session=session)
+    if shown is not None and shown != project.guidelines:
+        raise ConflictError(f"somebody else changed the guidelines in the meantime; {_KEPT}")
     if len(text) > MAX_GUIDELINES:
         raise LabelError(
             f"the guidelines have {len(text):,} characters; at most {MAX_GUIDELINES:,} are allowed"

@@ -89,23 +89,16 @@ def _labels(page: context.PageContext) -> None:
         "The value is how a label stands in files; changing a value makes a new label. A label "
         "that is taken away is retired: its answers stay. Give one its old value to bring it back."
     )
-    table = pd.DataFrame(
-        [
-            [
-                label.value,
-                label.name,
-                label.description,
-                label.hotkey,
-                label_editor.color_name(label.color),
-            ]
-            for label in labels.active
-        ],
-        columns=label_editor.COLUMNS,
-    )
     version = st.session_state.setdefault("settings_labels_version", 0)
+    key = f"settings_labels_{page.project_id}_{version}"
+    pending = drawn.edited(key)
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        stored = creating.active_labels(project, session=session)
+    shown = drawn.drawn_from(key, stored, pending=pending)
     edited = st.data_editor(
-        table,
-        key=f"settings_labels_{page.project_id}_{version}",
+        label_editor.table(shown),
+        key=key,
         num_rows="dynamic",
         hide_index=True,
         height=tables.height(7),
@@ -127,24 +120,30 @@ def _labels(page: context.PageContext) -> None:
                 creating.edit_labels(
                     project,
                     label_editor.new_labels(edited),
+                    shown=shown,
                     session=session,
                     annotator_id=page.annotator_id,
                 )
             st.session_state["settings_labels_version"] = version + 1
             _saved("Labels saved.")
-    label_changes.draw(page, labels)
+    label_changes.draw(page, labels, version=version, pending=pending)
 
 
 def _guidelines(page: context.PageContext) -> None:
     with reading(resources.engine()) as session:
         stored = projects.get_project(page.project_name, session=session).guidelines
+    key = f"settings_guidelines_{page.project_id}"
+    typed = st.session_state.get(key)
+    pending = typed not in (None, stored, st.session_state.get(f"{key}_drawn"))
+    shown = drawn.drawn_from(key, stored, pending=pending)
+    if not pending and typed != stored:
+        st.session_state[key] = stored
     left, right = st.columns(2, gap="large")
     with left:
         text = st.text_area(
             "Guidelines (Markdown)",
-            stored,
             height=420,
-            key=f"settings_guidelines_{page.project_id}",
+            key=key,
             disabled=not page.may("edit_settings"),
         )
         if st.button("Save guidelines", type="primary", disabled=not page.may("edit_settings")):
@@ -153,7 +152,11 @@ def _guidelines(page: context.PageContext) -> None:
                 with writing(resources.engine()) as session:
                     project = projects.get_project(page.project_name, session=session)
                     creating.set_guidelines(
-                        project, text, session=session, annotator_id=page.annotator_id
+                        project,
+                        text,
+                        shown=shown,
+                        session=session,
+                        annotator_id=page.annotator_id,
                     )
                 _saved("Guidelines saved.")
     with right:

@@ -7,7 +7,13 @@ from db.errors import ConflictError, InvalidSettingError
 from db.projects import get_project, labels_of, settings_of
 from db.schema import AuditEntry
 from db.sessions import reading, writing
-from labeling.creating import create_project, edit_labels, set_guidelines, update_settings
+from labeling.creating import (
+    active_labels,
+    create_project,
+    edit_labels,
+    set_guidelines,
+    update_settings,
+)
 from labeling.errors import LabelError
 from labeling.label_files import read_labels
 from labeling.templates import NewLabel
@@ -183,3 +189,19 @@ def test_settings_that_were_not_changed_against_what_was_shown_stay_as_stored(
         assert (after.daily_goal, after.overlap) == (77, 2)
         with pytest.raises(ConflictError, match="changed daily goal in the meantime"):
             update_settings(project, {"daily_goal": 5}, shown=shown, session=session)
+
+
+def test_labels_and_guidelines_that_are_others_than_shown_are_not_overwritten(
+    engine: Engine, climate: str
+) -> None:
+    with writing(engine) as session:
+        project = get_project(climate, session=session)
+        shown = active_labels(project, session=session)
+        edit_labels(project, shown[1:], shown=shown, session=session)
+        with pytest.raises(ConflictError, match="changed the labels in the meantime"):
+            edit_labels(project, shown, shown=shown, session=session)
+        text = project.guidelines
+        set_guidelines(project, "Mine.", shown=text, session=session)
+        with pytest.raises(ConflictError, match="changed the guidelines in the meantime"):
+            set_guidelines(project, "Yours.", shown=text, session=session)
+        assert project.guidelines == "Mine."

@@ -10,6 +10,7 @@ from db.sessions import reading, writing
 from labeling import creating, people
 from labeling.templates import NewLabel
 
+RENAMED = {"edited_rows": {0: {"name": "Denies"}}, "added_rows": [], "deleted_rows": []}
 MERGE_BOXES = ("Answers of", "count for")
 
 
@@ -56,11 +57,69 @@ def test_two_labels_with_one_name_are_refused_and_nothing_is_changed(
 
 def test_guidelines_are_saved(project: int, open_page: Opener, engine: Engine) -> None:
     at = open_page("settings", settings_part="Guidelines")
-    at.text_area[0].set_value("Judge the **author**.").run()
-    _click(at, "Save guidelines")
-    assert not at.exception
+    for text in ("Judge the tweet.", "Judge the **author**."):
+        at.text_area[0].set_value(text).run()
+        _click(at, "Save guidelines")
+        assert not at.exception
+        assert not at.error
     with reading(engine) as session:
         assert _project(engine, session).guidelines == "Judge the **author**."
+
+
+def test_guidelines_that_somebody_else_saved_since_are_not_overwritten(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings", settings_part="Guidelines")
+    with writing(engine) as session:
+        creating.set_guidelines(_project(engine, session), "Mia's.", session=session)
+    assert at.run().text_area[0].value == "Mia's."  # nothing was typed here
+    at.text_area[0].set_value("Ada's.").run()
+    with writing(engine) as session:
+        creating.set_guidelines(_project(engine, session), "Mia's again.", session=session)
+    _click(at, "Save guidelines")
+    assert "somebody else changed the guidelines" in at.error[0].value.lower()
+    assert at.text_area[0].value == "Ada's."
+    with reading(engine) as session:
+        assert _project(engine, session).guidelines == "Mia's again."
+
+
+def test_labels_that_somebody_else_saved_since_are_not_overwritten(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("settings")
+    at.session_state[f"settings_labels_{project}_0"] = RENAMED
+    at.run()
+    with writing(engine) as session:
+        found = _project(engine, session)
+        labels = creating.active_labels(found, session=session)
+        creating.edit_labels(found, labels[1:], session=session)
+    _click(at, "Save labels")
+    assert "somebody else changed the labels" in at.error[0].value.lower()
+    assert at.dataframe[0].value["value"].tolist()[0] == "-1"  # the row that was renamed
+    with reading(engine) as session:
+        found = _project(engine, session)
+        names = [one.name for one in projects.labels_of(found, session=session)]
+    assert names == ["Neutral", "Pro", "News"]
+
+
+def test_labels_with_unsaved_edits_are_not_merged_and_nothing_is_taken_back(
+    project: int, open_page: Opener, engine: Engine
+) -> None:
+    page_project.give_pro_another_value(engine, project)
+    at = open_page("settings")
+    at.selectbox(key=f"settings_merge_{project}_0").set_value("0").run()
+    at.selectbox(key=f"settings_merge_into_{project}_0").set_value("2").run()
+
+    def disabled() -> list[bool]:
+        return [one.disabled for one in at.button if one.label in ("Merge", "Take back")]
+
+    assert disabled() == [False, False]
+    at.session_state[f"settings_labels_{project}_0"] = RENAMED
+    at.run()
+    assert disabled() == [True, True]
+    assert "changes that are not saved" in words(at)
+    _click(at, "Save labels")
+    assert "changes that are not saved" not in words(at)
 
 
 def test_the_last_admin_cannot_step_down(project: int, open_page: Opener) -> None:
@@ -165,11 +224,12 @@ def test_labels_are_merged_and_the_newest_change_is_taken_back(
     project: int, open_page: Opener, engine: Engine
 ) -> None:
     at = open_page("settings")
-    at.selectbox(key="settings_merge").set_value("0").run()
-    at.selectbox(key="settings_merge_into").set_value("1").run()
+    at.selectbox(key=f"settings_merge_{project}_0").set_value("0").run()
+    at.selectbox(key=f"settings_merge_into_{project}_0").set_value("1").run()
     next(button for button in at.button if button.label == "Merge").click().run()
     assert not at.exception
     assert "Neutral counts for Pro." in words(at)
+    assert at.selectbox(key=f"settings_merge_{project}_1").value is None
     with reading(engine) as session:
         assert not session.scalar(select(Gold.tweet_id).where(Gold.label == "0").limit(1))
     next(button for button in at.button if button.label == "Take back").click().run()
