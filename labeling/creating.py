@@ -210,7 +210,8 @@ def update_settings(
 def check_labels(labels: Sequence[NewLabel]) -> None:
     """Raise LabelError, naming the label, unless this is a usable label set."""
     if not 2 <= len(labels) <= MAX_LABELS:
-        raise LabelError(f"{len(labels)} labels; a project has 2 to {MAX_LABELS}")
+        noun = "label" if len(labels) == 1 else "labels"
+        raise LabelError(f"{len(labels)} {noun}; a project has 2 to {MAX_LABELS}")
     for label in labels:
         _check_name("a label's value", label.value)
         _check_name(f"the name of label {label.value!r}", label.name)
@@ -233,7 +234,7 @@ def check_labels(labels: Sequence[NewLabel]) -> None:
                 f"the colour of label {label.value!r} is {label.color!r}; write it as #RRGGBB"
             )
     _check_unique("value", [label.value for label in labels])
-    _check_unique("name", [label.name.casefold() for label in labels])
+    _check_unique("name", [label.name for label in labels], any_case=True)
     _check_unique("hotkey", [label.hotkey for label in labels if label.hotkey])
 
 
@@ -264,10 +265,13 @@ def _check_name(what: str, value: str) -> None:
         raise LabelError(f"{what} is {value!r}; it must not hold control characters")
 
 
-def _check_unique(what: str, values: Sequence[str]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise LabelError(f"two labels have the {what} {value!r}; each needs its own")
+def _check_unique(what: str, values: Sequence[str], *, any_case: bool = False) -> None:
+    """Raise LabelError, with the value as it was typed, where two are the same."""
+    compared = [value.casefold() for value in values] if any_case else values
+    for typed, value in zip(values, compared, strict=True):
+        if compared.count(value) > 1:
+            case = " (capitals do not count)" if values.count(typed) == 1 else ""
+            raise LabelError(f"two labels have the {what} {typed!r}{case}; each needs its own")
 
 
 def _changed(

@@ -51,10 +51,11 @@ def test_a_name_is_taken_once(engine: Engine, climate: str) -> None:
     "labels, complaint",
     [
         ([], "0 labels"),
-        ([NewLabel("a", "A")], "1 labels"),
+        ([NewLabel("a", "A")], "1 label;"),
         ([NewLabel(str(n), f"L{n}") for n in range(10)], "10 labels"),
         ([NewLabel("a", "A"), NewLabel("a", "B")], "value 'a'"),
-        ([NewLabel("a", "Same"), NewLabel("b", "same")], "name 'same'"),
+        ([NewLabel("a", "Same"), NewLabel("b", "Same")], "name 'Same';"),
+        ([NewLabel("a", "Same"), NewLabel("b", "same")], "name 'Same' \\(capitals do not count"),
         ([NewLabel("a", "A", hotkey="1"), NewLabel("b", "B", hotkey="1")], "hotkey '1'"),
         ([NewLabel("a", "A", hotkey="s"), NewLabel("b", "B")], "hotkey of label 'a' is 's'"),
         ([NewLabel("", "A"), NewLabel("b", "B")], "must not be blank"),
