@@ -34,6 +34,10 @@ COLORS = (
     "#B8A600",
     "#000000",
 )
+_KEPT = (
+    "nothing was saved. Copy what you want to keep, reload the page to see what is stored now, "
+    "and make your changes there"
+)
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -89,14 +93,18 @@ def edit_labels(
     labels: Sequence[NewLabel],
     *,
     session: Session,
+    shown: Sequence[NewLabel] | None = None,
     annotator_id: int | None = None,
 ) -> list[Label]:
     """Make `labels`, in this order, the project's label set, and return the active labels.
 
     A label is known by its value: a new value is a new label, a missing one is retired, never
-    deleted, because answers and model versions refer to it. Raises LabelError.
+    deleted, because answers and model versions refer to it. shown: the active labels that whoever
+    changed them had before them. Raises LabelError, or ConflictError where they are others by now.
     """
     allow(annotator_id, "edit_labels", session=session)
+    if shown is not None and list(shown) != active_labels(project, session=session):
+        raise ConflictError(f"somebody else changed the labels in the meantime; {_KEPT}")
     complete = _completed(labels)
     check_labels(complete)
     known = {label.value: label for label in labels_of(project, session=session, active=False)}
@@ -130,11 +138,27 @@ def edit_labels(
     return after
 
 
+def active_labels(project: Project, *, session: Session) -> list[NewLabel]:
+    """Return the project's active labels as they are written, in their order."""
+    return [NewLabel(**_shown(label)) for label in labels_of(project, session=session)]
+
+
 def set_guidelines(
-    project: Project, text: str, *, session: Session, annotator_id: int | None = None
+    project: Project,
+    text: str,
+    *,
+    session: Session,
+    shown: str | None = None,
+    annotator_id: int | None = None,
 ) -> None:
-    """Replace the project's guidelines, Markdown written by its admin. Raises LabelError."""
+    """Replace the project's guidelines, Markdown written by its admin.
+
+    shown: the text that whoever changed it had before them. Raises LabelError, or ConflictError
+    where it is another one by now.
+    """
     allow(annotator_id, "edit_guidelines", session=session)
+    if shown is not None and shown != project.guidelines:
+        raise ConflictError(f"somebody else changed the guidelines in the meantime; {_KEPT}")
     if len(text) > MAX_GUIDELINES:
         raise LabelError(
             f"the guidelines have {len(text):,} characters; at most {MAX_GUIDELINES:,} are allowed"
@@ -151,13 +175,16 @@ def update_settings(
     changes: Mapping[str, Any],
     *,
     session: Session,
+    shown: ProjectSettings | None = None,
     annotator_id: int | None = None,
 ) -> ProjectSettings:
     """Change some of the project's settings and return all of them.
 
-    Where fewer people are asked now, or answers count for copies, the gold labels that follow from
-    answers already given are made at once: nobody would be asked for those tweets again.
-    Raises LabelError for an unknown setting, InvalidSettingError for a value it may not have.
+    shown: what whoever changed them had before them; a setting that is in `changes` as shown is
+    left as stored. Where fewer people are asked now, or answers count for copies, the gold labels
+    that follow from answers already given are made at once: nobody would be asked for those tweets
+    again. Raises LabelError for an unknown setting, InvalidSettingError for a value it may not
+    have, ConflictError for one to be changed that is not any more as shown.
     """
     allow(annotator_id, "edit_settings", session=session)
     before = settings_of(project)
@@ -165,6 +192,8 @@ def update_settings(
     if unknown:
         known = ", ".join(before.to_json())
         raise LabelError(f"there is no setting {unknown[0]!r}; there are: {known}")
+    if shown is not None:
+        changes = _changed(changes, shown, before)
     after = replace(before, **changes)
     project.settings = after.to_json()
     if after.overlap < before.overlap or after.propagate > before.propagate:
@@ -181,7 +210,8 @@ def update_settings(
 def check_labels(labels: Sequence[NewLabel]) -> None:
     """Raise LabelError, naming the label, unless this is a usable label set."""
     if not 2 <= len(labels) <= MAX_LABELS:
-        raise LabelError(f"{len(labels)} labels; a project has 2 to {MAX_LABELS}")
+        noun = "label" if len(labels) == 1 else "labels"
+        raise LabelError(f"{len(labels)} {noun}; a project has 2 to {MAX_LABELS}")
     for label in labels:
         _check_name("a label's value", label.value)
         _check_name(f"the name of label {label.value!r}", label.name)
@@ -204,7 +234,7 @@ def check_labels(labels: Sequence[NewLabel]) -> None:
                 f"the colour of label {label.value!r} is {label.color!r}; write it as #RRGGBB"
             )
     _check_unique("value", [label.value for label in labels])
-    _check_unique("name", [label.name.casefold() for label in labels])
+    _check_unique("name", [label.name for label in labels], any_case=True)
     _check_unique("hotkey", [label.hotkey for label in labels if label.hotkey])
 
 
@@ -235,10 +265,26 @@ def _check_name(what: str, value: str) -> None:
         raise LabelError(f"{what} is {value!r}; it must not hold control characters")
 
 
-def _check_unique(what: str, values: Sequence[str]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise LabelError(f"two labels have the {what} {value!r}; each needs its own")
+def _check_unique(what: str, values: Sequence[str], *, any_case: bool = False) -> None:
+    """Raise LabelError, with the value as it was typed, where two are the same."""
+    compared = [value.casefold() for value in values] if any_case else values
+    for typed, value in zip(values, compared, strict=True):
+        if compared.count(value) > 1:
+            case = " (capitals do not count)" if values.count(typed) == 1 else ""
+            raise LabelError(f"two labels have the {what} {typed!r}{case}; each needs its own")
+
+
+def _changed(
+    wanted: Mapping[str, Any], shown: ProjectSettings, stored: ProjectSettings
+) -> Mapping[str, Any]:
+    """Return what differs from what was shown. Raises ConflictError where the store does, too."""
+    found = {name: value for name, value in wanted.items() if value != getattr(shown, name)}
+    for name, value in found.items():
+        if getattr(stored, name) not in (getattr(shown, name), value):
+            raise ConflictError(
+                f"somebody else changed {name.replace('_', ' ')} in the meantime; {_KEPT}"
+            )
+    return found
 
 
 def _shown(label: Label) -> dict[str, Any]:

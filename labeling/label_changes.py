@@ -72,7 +72,8 @@ def _words(entry: AuditEntry) -> str:
     if entry.action == MERGE:
         return (
             f"{entry.subject} merged into {entry.detail['into']}: "
-            f"{entry.detail['answers']:,} answers, {entry.detail['gold']:,} gold labels"
+            f"{_counted(entry.detail['answers'], 'answer')}, "
+            f"{_counted(entry.detail['gold'], 'gold label')}"
         )
     if entry.action == UNMERGE:
         return f"{entry.subject} parted from {entry.detail['from']} again"
@@ -85,6 +86,10 @@ def _words(entry: AuditEntry) -> str:
     if not parts and list(before) != list(after):
         parts = ["put in another order"]
     return "; ".join(sorted(parts)) or "saved without a change"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

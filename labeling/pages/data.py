@@ -75,7 +75,7 @@ def _tweet(page: context.PageContext, external_id: str) -> None:
         tweet_id = session.scalars(query).one_or_none()
     if tweet_id is None:
         st.info("No tweet of this project has the id in the address.", icon=":material/search_off:")
-        st.page_link("labeling/pages/data.py", label="All tweets")
+        tweet_detail.all_tweets()
         return
     tweet_detail.draw_page(page, tweet_id, label_set.load(page.project_id))
 

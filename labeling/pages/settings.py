@@ -14,6 +14,7 @@ from labeling import creating, people, permissions
 from labeling.pages.parts import (
     audit_table,
     context,
+    drawn,
     errors,
     example_list,
     expertise,
@@ -88,30 +89,27 @@ def _labels(page: context.PageContext) -> None:
         "The value is how a label stands in files; changing a value makes a new label. A label "
         "that is taken away is retired: its answers stay. Give one its old value to bring it back."
     )
-    table = pd.DataFrame(
-        [
-            [
-                label.value,
-                label.name,
-                label.description,
-                label.hotkey,
-                label_editor.color_name(label.color),
-            ]
-            for label in labels.active
-        ],
-        columns=label_editor.COLUMNS,
-    )
     version = st.session_state.setdefault("settings_labels_version", 0)
+    key = f"settings_labels_{page.project_id}_{version}"
+    pending = drawn.edited(key)
+    with reading(resources.engine()) as session:
+        project = projects.get_project(page.project_name, session=session)
+        stored = creating.active_labels(project, session=session)
+    shown = drawn.drawn_from(key, stored, pending=pending)
     edited = st.data_editor(
-        table,
-        key=f"settings_labels_{page.project_id}_{version}",
+        label_editor.table(shown),
+        key=key,
         num_rows="dynamic",
         hide_index=True,
         height=tables.height(7),
         column_config=label_editor.column_config(),
         disabled=not page.may("edit_settings"),
     )
-    retired = [one.name for one in labels.labels if not one.active and one.merged_into is None]
+    retired = [
+        f"{one.name} ({one.value})"
+        for one in labels.labels
+        if not one.active and one.merged_into is None
+    ]
     if retired:
         st.text(f"Retired: {', '.join(retired)}")
     if st.button("Save labels", type="primary", disabled=not page.may("edit_settings")):
@@ -122,24 +120,30 @@ def _labels(page: context.PageContext) -> None:
                 creating.edit_labels(
                     project,
                     label_editor.new_labels(edited),
+                    shown=shown,
                     session=session,
                     annotator_id=page.annotator_id,
                 )
             st.session_state["settings_labels_version"] = version + 1
             _saved("Labels saved.")
-    label_changes.draw(page, labels)
+    label_changes.draw(page, labels, version=version, pending=pending)
 
 
 def _guidelines(page: context.PageContext) -> None:
     with reading(resources.engine()) as session:
         stored = projects.get_project(page.project_name, session=session).guidelines
+    key = f"settings_guidelines_{page.project_id}"
+    typed = st.session_state.get(key)
+    pending = typed not in (None, stored, st.session_state.get(f"{key}_drawn"))
+    shown = drawn.drawn_from(key, stored, pending=pending)
+    if not pending and typed != stored:
+        st.session_state[key] = stored
     left, right = st.columns(2, gap="large")
     with left:
         text = st.text_area(
             "Guidelines (Markdown)",
-            stored,
             height=420,
-            key=f"settings_guidelines_{page.project_id}",
+            key=key,
             disabled=not page.may("edit_settings"),
         )
         if st.button("Save guidelines", type="primary", disabled=not page.may("edit_settings")):
@@ -148,7 +152,11 @@ def _guidelines(page: context.PageContext) -> None:
                 with writing(resources.engine()) as session:
                     project = projects.get_project(page.project_name, session=session)
                     creating.set_guidelines(
-                        project, text, session=session, annotator_id=page.annotator_id
+                        project,
+                        text,
+                        shown=shown,
+                        session=session,
+                        annotator_id=page.annotator_id,
                     )
                 _saved("Guidelines saved.")
     with right:
@@ -160,15 +168,18 @@ def _guidelines(page: context.PageContext) -> None:
 
 def _people(page: context.PageContext) -> None:
     with reading(resources.engine()) as session:
-        table = pd.DataFrame([asdict(one) for one in people.list_people(session=session)])
+        stored = people.list_people(session=session)
+    version = st.session_state.setdefault("settings_people_version", 0)
+    key = f"settings_people_{version}"
+    shown = drawn.drawn_from(key, stored, pending=drawn.edited(key))
     st.caption(
         "Annotators label, reviewers also decide disagreements, admins also change settings."
     )
     edited = st.data_editor(
-        table,
-        key="settings_people",
+        pd.DataFrame([asdict(one) for one in shown]),
+        key=key,
         hide_index=True,
-        height=tables.height(len(table), 12),
+        height=tables.height(len(shown), 12),
         width=560,
         column_order=["name", "role", "active"],
         column_config={
@@ -188,7 +199,10 @@ def _people(page: context.PageContext) -> None:
                     people.Person(*row)
                     for row in edited[["id", "name", "role", "active"]].to_numpy().tolist()
                 ]
-                people.update_people(wanted, session=session, annotator_id=page.annotator_id)
+                people.update_people(
+                    wanted, shown=shown, session=session, annotator_id=page.annotator_id
+                )
+            st.session_state["settings_people_version"] = version + 1
             _saved("People saved.")
 
 
@@ -196,26 +210,37 @@ def _defaults(page: context.PageContext) -> None:
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
         stored = projects.settings_of(project)
-    with st.form("settings_defaults", border=False):
-        changes = _default_fields(stored)
-        changes["expertise"] = expertise.fields(stored, page.project_id)
+    version = st.session_state.setdefault("settings_defaults_version", 0)
+    place = f"{page.project_id}_{version}"  # the fields of another project are other fields
+    # What is typed into a form is not known before it is sent.
+    pending = f"settings_queue_order_{place}" in st.session_state
+    shown = drawn.drawn_from(f"settings_defaults_{place}", stored, pending=pending)
+    with st.form(f"settings_defaults_{place}", border=False):
+        wanted = _default_fields(shown, place)
+        wanted["expertise"] = expertise.fields(shown, page.project_id, place)
         if st.form_submit_button(
             "Save defaults", type="primary", disabled=not page.may("edit_settings")
         ):
             with errors.shown():
                 page.require("edit_settings")
-                if changes["base_model"] != stored.base_model:
-                    _check_base_model(changes["base_model"])
+                if wanted["base_model"] != shown.base_model:
+                    _check_base_model(wanted["base_model"])
                 with writing(resources.engine()) as session:
                     project = projects.get_project(page.project_name, session=session)
                     creating.update_settings(
-                        project, changes, session=session, annotator_id=page.annotator_id
+                        project,
+                        wanted,
+                        shown=shown,
+                        session=session,
+                        annotator_id=page.annotator_id,
                     )
+                st.session_state["settings_defaults_version"] = version + 1
                 _saved("Defaults saved.")
     st.text(f"Data directory: {resources.settings().data}")
 
 
-def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
+def _default_fields(stored: ProjectSettings, place: str) -> dict[str, Any]:
+    """Draw a field for each setting but expertise; return what they hold."""
     values = stored.to_json()
     found: dict[str, Any] = {}
     queue, team, models = st.columns(3, gap="large")
@@ -226,32 +251,36 @@ def _default_fields(stored: ProjectSettings) -> dict[str, Any]:
             QUEUE_ORDERS,
             QUEUE_ORDERS.index(stored.queue_order),
             format_func=lambda name: focusing.ORDERS[str(name)],
+            key=f"settings_queue_order_{place}",
         )
         for name in ("random_share", "blind_share", "repeat_share"):
-            found[name] = _share(name, values)
+            found[name] = _share(name, values, place)
         for name in ("show_suggestions", "propagate"):
-            found[name] = st.toggle(SWITCHES[name], values[name])
+            found[name] = _switch(name, values, place)
     with team:
         st.subheader("People")
         for name in ("overlap", "lease_seconds", "daily_goal"):
-            found[name] = _count(name, values)
-        found["hide_names"] = st.toggle(SWITCHES["hide_names"], values["hide_names"])
+            found[name] = _count(name, values, place)
+        found["hide_names"] = _switch("hide_names", values, place)
     with models:
         st.subheader("Models")
-        found["base_model"] = st.text_input("Base model", stored.base_model).strip()
+        found["base_model"] = st.text_input(
+            "Base model", stored.base_model, key=f"settings_base_model_{place}"
+        ).strip()
         for column, name in zip(st.columns(2), ("validation_share", "test_share"), strict=True):
             with column:
-                found[name] = _share(name, values)
+                found[name] = _share(name, values, place)
         found["gate"] = st.selectbox(
             "When a training ends",
             GATES,
             GATES.index(stored.gate),
             format_func=lambda name: PROMOTIONS[name],
+            key=f"settings_gate_{place}",
             help="Better: macro-F1 on the test split rises, and no label's recall falls beyond its "
             "95% interval. Without test labels, or with no version in use, people decide.",
         )
-        found["auto_probe_every"] = _count("auto_probe_every", values)
-        found["auto_probe"] = st.toggle(SWITCHES["auto_probe"], values["auto_probe"])
+        found["auto_probe_every"] = _count("auto_probe_every", values, place)
+        found["auto_probe"] = _switch("auto_probe", values, place)
     return found
 
 
@@ -265,14 +294,20 @@ def _check_base_model(name: str) -> None:
         )
 
 
-def _share(name: str, values: dict[str, Any]) -> float:
+def _share(name: str, values: dict[str, Any], place: str) -> float:
     words, low, high, hint = SHARES[name]
-    return st.number_input(words, low, high, float(values[name]), 0.01, help=hint)
+    key = f"settings_{name}_{place}"
+    return st.number_input(words, low, high, float(values[name]), 0.01, help=hint, key=key)
 
 
-def _count(name: str, values: dict[str, Any]) -> int:
+def _count(name: str, values: dict[str, Any], place: str) -> int:
     words, low, high, hint = COUNTS[name]
-    return int(st.number_input(words, low, high, values[name], help=hint))
+    key = f"settings_{name}_{place}"
+    return int(st.number_input(words, low, high, values[name], help=hint, key=key))
+
+
+def _switch(name: str, values: dict[str, Any], place: str) -> bool:
+    return st.toggle(SWITCHES[name], values[name], key=f"settings_{name}_{place}")
 
 
 def _saved(message: str) -> None:

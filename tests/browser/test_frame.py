@@ -75,3 +75,12 @@ def test_a_page_from_before_the_first_person_takes_what_is_typed_there(
     field.fill("Ben")
     old.get_by_role("button", name="Continue").click()
     expect(old.get_by_role("button", name="Ben")).to_be_visible(timeout=20_000)
+
+
+def test_an_address_of_no_project_stays_as_it_is(visitor: Visitor, project: int) -> None:
+    page = visitor(path="/data?project=Nope")
+    expect(page.get_by_text("There is no project called “Nope”")).to_be_visible(timeout=20_000)
+    assert page.url.endswith("/data?project=Nope")
+    page.get_by_test_id("stMain").get_by_role("button", name="Climate stance").last.click()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible(timeout=20_000)
+    assert page.url.endswith("/data?project=Climate+stance")

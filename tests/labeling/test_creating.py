@@ -4,10 +4,16 @@ import pytest
 from sqlalchemy import Engine, select
 
 from db.errors import ConflictError, InvalidSettingError
-from db.projects import get_project, labels_of
+from db.projects import get_project, labels_of, settings_of
 from db.schema import AuditEntry
 from db.sessions import reading, writing
-from labeling.creating import create_project, edit_labels, set_guidelines, update_settings
+from labeling.creating import (
+    active_labels,
+    create_project,
+    edit_labels,
+    set_guidelines,
+    update_settings,
+)
 from labeling.errors import LabelError
 from labeling.label_files import read_labels
 from labeling.templates import NewLabel
@@ -45,10 +51,11 @@ def test_a_name_is_taken_once(engine: Engine, climate: str) -> None:
     "labels, complaint",
     [
         ([], "0 labels"),
-        ([NewLabel("a", "A")], "1 labels"),
+        ([NewLabel("a", "A")], "1 label;"),
         ([NewLabel(str(n), f"L{n}") for n in range(10)], "10 labels"),
         ([NewLabel("a", "A"), NewLabel("a", "B")], "value 'a'"),
-        ([NewLabel("a", "Same"), NewLabel("b", "same")], "name 'same'"),
+        ([NewLabel("a", "Same"), NewLabel("b", "Same")], "name 'Same';"),
+        ([NewLabel("a", "Same"), NewLabel("b", "same")], "name 'Same' \\(capitals do not count"),
         ([NewLabel("a", "A", hotkey="1"), NewLabel("b", "B", hotkey="1")], "hotkey '1'"),
         ([NewLabel("a", "A", hotkey="s"), NewLabel("b", "B")], "hotkey of label 'a' is 's'"),
         ([NewLabel("", "A"), NewLabel("b", "B")], "must not be blank"),
@@ -169,3 +176,33 @@ def test_an_unusable_label_file_is_refused(tmp_path: Path, content: bytes, compl
 def test_a_missing_label_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"nowhere\.csv cannot be read"):
         read_labels(tmp_path / "nowhere.csv")
+
+
+def test_settings_that_were_not_changed_against_what_was_shown_stay_as_stored(
+    engine: Engine, climate: str
+) -> None:
+    with writing(engine) as session:
+        project = get_project(climate, session=session)
+        shown = settings_of(project)
+        update_settings(project, {"daily_goal": 77}, session=session)
+        wanted = {"daily_goal": shown.daily_goal, "overlap": 2}
+        after = update_settings(project, wanted, shown=shown, session=session)
+        assert (after.daily_goal, after.overlap) == (77, 2)
+        with pytest.raises(ConflictError, match="changed daily goal in the meantime"):
+            update_settings(project, {"daily_goal": 5}, shown=shown, session=session)
+
+
+def test_labels_and_guidelines_that_are_others_than_shown_are_not_overwritten(
+    engine: Engine, climate: str
+) -> None:
+    with writing(engine) as session:
+        project = get_project(climate, session=session)
+        shown = active_labels(project, session=session)
+        edit_labels(project, shown[1:], shown=shown, session=session)
+        with pytest.raises(ConflictError, match="changed the labels in the meantime"):
+            edit_labels(project, shown, shown=shown, session=session)
+        text = project.guidelines
+        set_guidelines(project, "Mine.", shown=text, session=session)
+        with pytest.raises(ConflictError, match="changed the guidelines in the meantime"):
+            set_guidelines(project, "Yours.", shown=text, session=session)
+        assert project.guidelines == "Mine."

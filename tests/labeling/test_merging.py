@@ -12,6 +12,7 @@ from db.schema import Annotation, AnnotationEvent, AuditEntry, Gold, Tweet
 from labeling.creating import edit_labels
 from labeling.errors import LabelError
 from labeling.importing import import_file
+from labeling.label_changes import label_changes
 from labeling.merging import merge_label, unmerge_label
 from labeling.review import adjudicate
 from labeling.templates import NewLabel
@@ -177,3 +178,18 @@ def test_a_file_with_a_merged_labels_value_counts_for_what_it_was_merged_into(
     part(store, "0")
     golds = store.golds()
     assert [golds[at[one][0]][0] for one in ("91", "92", "93")] == ["0", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("answered", "words"),
+    [((1,), "1 answer, 1 gold label"), ((), "0 answers, 0 gold labels")],
+)
+def test_a_merge_is_told_in_grammatical_numbers(
+    answered: tuple[int, ...], words: str, store_of: MakeStore
+) -> None:
+    store = store_of((1, 1))
+    for tweet_id in answered:
+        store.label(tweet_id, "0")
+    merge(store, "0", "1")
+    with store.read() as (session, project, _):
+        assert label_changes(project, session=session)[0].words == f"0 merged into 1: {words}"

@@ -1,9 +1,10 @@
 import dataclasses
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
+from db.errors import ConflictError
 from db.schema import Annotator, Base
 from labeling.errors import PermissionRefused
 from labeling.people import Person, list_people, update_people
@@ -45,3 +46,21 @@ def test_one_active_admin_always_stays(change: dict, session: Session) -> None:
     ada = dataclasses.replace(_person("Ada", session), **change)
     with pytest.raises(PermissionRefused, match="admin"):
         update_people([ada], session=session)
+
+
+def test_only_who_was_changed_against_what_was_shown_is_changed(session: Session) -> None:
+    shown = list_people(session=session)
+    session.add(Annotator(name="Bea"))
+    session.scalars(select(Annotator).where(Annotator.name == "Ben")).one().role = "reviewer"
+    session.flush()
+    assert update_people(shown, shown=shown, session=session) == 0
+    assert _person("Ben", session).role == "reviewer"
+
+
+def test_who_was_changed_by_somebody_else_since_is_not_overwritten(session: Session) -> None:
+    shown = list_people(session=session)
+    wanted = [dataclasses.replace(one, active=one.name != "Ben") for one in shown]
+    session.scalars(select(Annotator).where(Annotator.name == "Ben")).one().role = "reviewer"
+    session.flush()
+    with pytest.raises(ConflictError, match="changed Ben in the meantime"):
+        update_people(wanted, shown=shown, session=session)

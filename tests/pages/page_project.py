@@ -17,9 +17,10 @@ from db import jobs, projects
 from db.model_versions import add_model_version, promote
 from db.predictions import add_predictions, next_unpredicted
 from db.runs import add_epoch, add_steps, end_run, open_run
-from db.schema import Job, Tweet
+from db.schema import Job, Project, Tweet
 from db.sessions import writing
 from labeling import creating, importing
+from labeling.templates import NewLabel
 from trainer.artifacts import FACTS, publish
 from trainer.config import TrainConfig
 from trainer.metrics import evaluate
@@ -55,6 +56,17 @@ def make_project(engine: Engine, file: Path, *, name: str = NAME) -> int:
         projects.get_or_add_annotator("Ben", session=session)
     importing.import_file(file, engine=engine, project_name=name, file_name="climate.csv")
     return project_id
+
+
+def give_pro_another_value(engine: Engine, project_id: int) -> None:
+    """Change the value of the label Pro from 1 to pro: a new label, and the old one is retired."""
+    with writing(engine) as session:
+        project = session.get_one(Project, project_id)
+        wanted = [
+            NewLabel("pro" if one.value == "1" else one.value, one.name)
+            for one in projects.labels_of(project, session=session)
+        ]
+        creating.edit_labels(project, wanted, session=session)
 
 
 def add_version(

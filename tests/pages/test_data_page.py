@@ -12,7 +12,7 @@ from db.clock import steady
 from db.schema import LabelExample
 from db.sessions import reading, writing
 from db.settings import Settings
-from labeling import importing
+from labeling import creating, importing
 
 CSV = "sentiment,message,tweetid\n1,the sea *rises*,1\n9,no such label,2\n0,=2+5,3\n"
 
@@ -189,6 +189,34 @@ def test_pages_of_the_table_can_be_turned(modelled: int, open_page: Opener) -> N
     assert at.dataframe[0].value["Tweet"].tolist() != first
 
 
+@pytest.mark.parametrize("change", ["words", "sort"])
+def test_another_search_or_order_begins_on_its_first_page(
+    change: str, modelled: int, open_page: Opener
+) -> None:
+    at = open_page("data")
+    at.session_state["find_page"] = 2
+    at.run()
+    assert at.session_state["find_page"] == 2
+    if change == "words":
+        at.text_input(key="find_words").set_value("place").run()
+    else:
+        at.selectbox(key="find_sort").select_index(1).run()
+    assert not at.exception
+    assert at.session_state["find_page"] == 1
+    assert "160 tweets fit" in words(at)
+
+
+def test_a_selection_is_not_one_of_another_project(
+    modelled: int, open_page: Opener, engine: Engine, tmp_path: Path
+) -> None:
+    file = page_project.write_tweets(tmp_path / "up.csv")
+    other = page_project.make_project(engine, file, name="Up")
+    at = open_page("data", project="Climate stance")
+    first = at.dataframe[0].proto.id
+    at.button(key=f"relabel_project_picker_{other}").click().run()
+    assert at.dataframe[0].proto.id != first
+
+
 def test_annotators_see_tweets_but_bring_nothing_in(project: int, open_page: Opener) -> None:
     at = open_page("data", person="Ben", data_view="Bring in a file")
     assert "takes an admin" in words(at)
@@ -217,6 +245,33 @@ def test_a_tweet_has_a_page_of_its_own(modelled: int, open_page: Opener, engine:
         assert [one.label for one in session.scalars(select(LabelExample))] == ["1"]
     missing = open_page("data", tweet="9")
     assert "No tweet of this project has the id" in words(missing)
+
+
+def test_another_project_is_opened_on_its_list_not_on_a_tweet_of_the_first(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        other = creating.create_project("Up", session=session, template="climate").id
+    at = open_page("data", tweet="600002", project="Climate stance")
+    at.button(key=f"relabel_project_picker_{other}").click().run()
+    assert not at.exception
+    assert "No tweets yet" in words(at)
+    assert dict(at.query_params) == {"project": "Up"}
+
+
+def test_tweets_of_a_retired_label_are_found_though_another_has_its_name(
+    modelled: int, open_page: Opener, engine: Engine
+) -> None:
+    at = open_page("data", find_label="Pro")
+    fitting = next(text for text in words(at).splitlines() if "tweets fit" in text)
+    page_project.give_pro_another_value(engine, modelled)
+    at = open_page("data")
+    at.selectbox(key="find_label").select("Pro (1, retired)").run()
+    assert not at.exception
+    assert fitting in words(at)
+    assert set(at.dataframe[0].value["Gold"]) == {"Pro (1, retired)"}
+    at.selectbox(key="find_label").select("Pro").run()
+    assert "0 tweets fit" in words(at)
 
 
 def test_a_search_is_in_the_address(modelled: int, open_page: Opener) -> None:

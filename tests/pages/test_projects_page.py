@@ -109,3 +109,19 @@ def test_one_click_brings_the_example_in_and_pre_labels_it(
     at = open_page("data")
     assert "have a prediction" in words(at)
     assert not list((data / "uploads").iterdir())
+
+
+def test_an_address_of_no_project_opens_none_and_leads_to_those_that_there_are(
+    project: int, open_page: Opener
+) -> None:
+    for name in ("data", "settings", "label", "projects"):
+        at = open_page(name, project="*Nope*")
+        assert not at.exception
+        said = name != "projects"
+        assert ("There is no project called “\\*Nope\\*”" in words(at)) is said
+        assert dict(at.query_params) == {"project": "*Nope*"}
+        assert not [button for button in at.button if button.label == "Save labels"]
+    at = open_page("data", project="Nope")
+    at.button(key=f"relabel_project_picker_instead_{project}").click().run()
+    assert "160 tweets" in words(at)
+    assert dict(at.query_params) == {"project": "Climate stance"}

@@ -1,7 +1,8 @@
 """The audit log on the settings page: filters, a table, a file."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +13,7 @@ from labeling import audit_log, people
 from labeling.pages.parts import resources, tables
 from labeling.pages.parts.context import PageContext
 from labeling.pages.parts.plain import shorten
-from labeling.pages.parts.wording import counted
+from labeling.pages.parts.wording import counted, time_zone
 
 NOBODY = "the app or the command line"
 
@@ -106,6 +107,11 @@ def _wish() -> audit_log.LogWish:
     return audit_log.LogWish(
         action=kind,
         annotator_id=person,
-        since=datetime.combine(first, time(), UTC) if first else None,
-        until=datetime.combine(last, time(), UTC) + timedelta(days=1) if last else None,
+        since=_begin_of(first) if first else None,
+        until=_begin_of(last + timedelta(days=1)) if last else None,
     )
+
+
+def _begin_of(day: date) -> datetime:
+    """Return when a day begins in the zone whose times the table shows."""
+    return datetime.combine(day, time(), ZoneInfo(time_zone() or "UTC")).astimezone(UTC)

@@ -8,14 +8,17 @@ import streamlit as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db import projects
 from db.schema import Annotator, Project
 from db.sessions import reading
 from labeling import permissions
 from labeling.access import access
 from labeling.errors import PermissionRefused
 from labeling.pages.parts import identity, resources, session_keys
+from labeling.pages.parts.plain import plain, shorten
 
 PERSON_COOKIE = "relabel_person"
+TWEET = "tweet"  # of the data page's address: the id of a tweet of the current project
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def current() -> PageContext:
             st.info("Sign in first: reload the page.", icon=":material/person:")
             st.stop()
         if project is None:
-            _no_project()
+            _no_project(session)
         return PageContext(project.id, project.name, person.id, person.name, person.role)
 
 
@@ -91,15 +94,19 @@ def acting() -> int:
 def current_project(session: Session) -> Project | None:
     """Return the project that the address names, else this session's, else the newest.
 
+    None where the address names one that there is not: nothing is done to another project instead.
     The address wins so that a link opens what it says; the choice is then kept for the session,
     because moving between pages drops the address's parameters. The frame puts the name into the
     address, as setting a query parameter here would make an entry of its own in the history.
     """
     named = st.query_params.get("project")
-    project = None
-    if named is not None:
+    if named:
         project = session.scalars(select(Project).where(Project.name == named)).one_or_none()
-    if project is None and session_keys.PROJECT in st.session_state:
+        if project is not None:
+            st.session_state[session_keys.PROJECT] = project.id
+        return project
+    project = None
+    if session_keys.PROJECT in st.session_state:
         project = session.get(Project, st.session_state[session_keys.PROJECT])
     if project is None:
         project = session.scalars(select(Project).order_by(Project.id.desc()).limit(1)).first()
@@ -109,7 +116,7 @@ def current_project(session: Session) -> Project | None:
 
 
 def current_name() -> str | None:
-    """Return the current project's name, None without any project."""
+    """Return the current project's name, None without one."""
     with reading(resources.engine()) as session:
         project = current_project(session)
         return project.name if project is not None else None
@@ -125,9 +132,28 @@ def choose_project(project_id: int, name: str) -> None:
     """Make a project the current one."""
     st.session_state[session_keys.PROJECT] = project_id
     st.query_params["project"] = name
+    st.query_params.pop(TWEET, None)
 
 
-def _no_project() -> NoReturn:
+def _no_project(session: Session) -> NoReturn:
+    """Say that there is no project, or none of the name in the address, and end the page."""
+    known = projects.list_projects(session=session)
+    named = st.query_params.get("project", "")
+    if known:
+        st.info(
+            plain(f"There is no project called “{shorten(named)}”. There are these:"),
+            icon=":material/folder_off:",
+        )
+        for one in known:
+            st.button(
+                plain(one.name),
+                key=f"{session_keys.PROJECT_PICKER}_instead_{one.id}",
+                icon=":material/folder:",
+                type="tertiary",
+                on_click=choose_project,
+                args=(one.id, one.name),
+            )
+        st.stop()
     st.info(
         "There is no project yet. Bring in the example or create one.", icon=":material/folder:"
     )

@@ -9,12 +9,15 @@ from labeling.pages.parts import label_set, resources
 from labeling.pages.parts.plain import plain
 
 
-def fields(stored: ProjectSettings, project_id: int) -> dict[str, list[str]]:
-    """Draw a choice of labels for each active person; return those that have any."""
+def fields(stored: ProjectSettings, project_id: int, place: str) -> dict[str, list[str]]:
+    """Draw a choice of labels for each active person; return who knows which afterwards.
+
+    place: what tells these fields from those of another project or of an earlier form.
+    """
     labels = label_set.load(project_id)
     with reading(resources.engine()) as session:
         everybody = [one for one in people.list_people(session=session) if one.active]
-    found: dict[str, list[str]] = {}
+    found = dict(stored.expertise)
     with st.expander("Who knows which labels best"):
         st.caption(
             "Tweets that the model takes for one of these labels go to that person first. "
@@ -29,9 +32,9 @@ def fields(stored: ProjectSettings, project_id: int) -> dict[str, list[str]]:
                 labels.values,
                 known,
                 format_func=labels.name,
-                key=f"settings_expertise_{one.id}",
+                key=f"settings_expertise_{one.id}_{place}",
                 placeholder="No label of their own",
             )
-            if chosen:
+            if chosen != known:
                 found[str(one.id)] = [str(value) for value in chosen]
-    return found
+    return {number: known for number, known in found.items() if known}

@@ -56,6 +56,20 @@ function nameProject(project) {
   window.history.replaceState(window.history.state, "", address);
 }
 
+// "Data" in the bar is the list, also from a tweet's own page: Streamlit keeps the address where
+// it is the page that one is on. So it does what "All tweets" does.
+function leaveTweet(event) {
+  const link = event.target.closest?.("a[data-testid$=NavLink]");
+  const way = document.querySelector(".st-key-tweet_leave button");
+  if (!link || !way || link.pathname !== window.location.pathname) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+  way.click();
+}
+
+document.addEventListener("click", leaveTweet, true);
+
 let shown = null;
 
 // On a phone the pages' menu lies over the page that was chosen in it, and is remembered as open.

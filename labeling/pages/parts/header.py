@@ -26,15 +26,15 @@ def draw() -> None:
     with st.container(
         key="relabel_header", horizontal=True, horizontal_alignment="right", gap="small"
     ):
-        if current is not None:
-            _projects(current.id, names)
+        if names:
+            _projects(current.id if current is not None else None, names)
         _person(person.name, list(people))
     errors.show_kept(session_keys.SWITCH_PROBLEM)
     st.session_state.pop(session_keys.SWITCH_PROBLEM, None)
 
 
-def _projects(current_id: int, names: dict[int, str]) -> None:
-    label = plain(shorten(names[current_id], 28))
+def _projects(current_id: int | None, names: dict[int, str]) -> None:
+    label = "No project" if current_id is None else plain(shorten(names[current_id], 28))
     with st.popover(label, icon=":material/folder:", type="tertiary"):
         for number, name in names.items():
             st.button(

@@ -14,30 +14,49 @@ from labeling.pages.parts.wording import counted, moment
 SHOWN = 8
 
 
-def draw(page: context.PageContext, labels: LabelSet) -> None:
-    """Draw the merging of labels and the list of changes."""
+def draw(page: context.PageContext, labels: LabelSet, *, version: int, pending: bool) -> None:
+    """Draw the merging of labels and the list of changes.
+
+    version: counts what was done to the labels here; what is chosen is forgotten with each.
+    pending: the table above holds edits that are not saved, which a change made here would lose.
+    """
+    if pending:
+        st.caption(
+            "The table above has changes that are not saved. Save them first, or reload the page "
+            "to drop them; then labels can be merged and changes taken back."
+        )
+    allowed = page.may("edit_labels") and not pending
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Merge two labels")
-        _merge(page, labels)
+        _merge(page, labels, place=f"{page.project_id}_{version}", allowed=allowed)
     with right:
         st.subheader("Changes")
-        _changes(page)
+        _changes(page, allowed=allowed)
 
 
-def _merge(page: context.PageContext, labels: LabelSet) -> None:
-    allowed = page.may("edit_labels")
+def _merge(page: context.PageContext, labels: LabelSet, *, place: str, allowed: bool) -> None:
     for label in labels.labels:
         if label.merged_into is not None:
-            st.text(f"{label.name} counts for {labels.name(label.merged_into)}.")
+            st.text(f"{labels.name(label.value)} counts for {labels.name(label.merged_into)}.")
     values = [label.value for label in labels.labels if label.merged_into is None]
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     value = row.selectbox(
-        "Answers of", values, None, format_func=labels.name, key="settings_merge", width=170
+        "Answers of",
+        values,
+        None,
+        format_func=labels.name,
+        key=f"settings_merge_{place}",
+        width=170,
     )
     others = [one for one in labels.values if one != value]
     into = row.selectbox(
-        "count for", others, None, format_func=labels.name, key="settings_merge_into", width=170
+        "count for",
+        others,
+        None,
+        format_func=labels.name,
+        key=f"settings_merge_into_{place}",
+        width=170,
     )
     ready = allowed and value is not None and into is not None
     if row.button("Merge", disabled=not ready):
@@ -57,7 +76,7 @@ def _merge(page: context.PageContext, labels: LabelSet) -> None:
     )
 
 
-def _changes(page: context.PageContext) -> None:
+def _changes(page: context.PageContext, *, allowed: bool) -> None:
     with reading(resources.engine()) as session:
         project = projects.get_project(page.project_name, session=session)
         found = label_changes.label_changes(project, session=session, limit=SHOWN)
@@ -72,7 +91,7 @@ def _changes(page: context.PageContext) -> None:
             "Take back",
             type="tertiary",
             icon=":material/undo:",
-            disabled=not page.may("edit_labels"),
+            disabled=not allowed,
         ):
             with errors.shown():
                 with writing(resources.engine()) as session:
@@ -87,7 +106,5 @@ def _changes(page: context.PageContext) -> None:
 def _done(message: str) -> None:
     version = st.session_state.get("settings_labels_version", 0)
     st.session_state["settings_labels_version"] = version + 1
-    for key in ("settings_merge", "settings_merge_into"):
-        st.session_state.pop(key, None)
     notice.leave(message)
     st.rerun()

@@ -1,5 +1,6 @@
 """Labels as a small table that one fills in: value, name, description, hotkey, colour."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -57,6 +58,14 @@ def draw(key: str) -> list[NewLabel]:
         column_config=column_config(),
     )
     return new_labels(edited)
+
+
+def table(labels: Sequence[NewLabel]) -> pd.DataFrame:
+    """Return labels as the table that one edits."""
+    rows = [
+        [one.value, one.name, one.description, one.hotkey, color_name(one.color)] for one in labels
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def new_labels(table: pd.DataFrame) -> list[NewLabel]:

@@ -26,10 +26,24 @@ class LabelSet:
         return [label.value for label in self.active]
 
     def name(self, value: str | None) -> str:
-        """Return a label's name; a value without a label stands for itself, None is a dash."""
+        """Return a label's name; a value without a label stands for itself, None is a dash.
+
+        A retired or merged label whose name another label has is told apart by its value, because
+        a choice among labels is known by what it shows: "Pro (1, retired)". Names of active labels
+        differ anyway.
+        """
         if value is None:
             return "–"
-        return next((label.name for label in self.labels if label.value == value), value)
+        label = next((label for label in self.labels if label.value == value), None)
+        if label is None:
+            return value
+        if label.active or not self._shares_name(label):
+            return label.name
+        return f"{label.name} ({value}, {'merged' if label.merged_into else 'retired'})"
+
+    def _shares_name(self, label: Label) -> bool:
+        name = label.name.casefold()
+        return sum(one.name.casefold() == name for one in self.labels) > 1
 
     def color(self, value: str) -> str:
         """Return a label's colour, grey for a value without a label."""

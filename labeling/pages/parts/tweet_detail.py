@@ -14,7 +14,7 @@ from labeling.pages.parts.plain import plain
 from labeling.pages.parts.wording import counted, moment, percent
 from labeling.tweet_history import Act, Member, TweetStory, tweet_story
 
-PARAMETER = "tweet"  # of the data page's address: a tweet's id
+PARAMETER = context.TWEET
 
 
 def draw(page: context.PageContext, tweet_id: int, labels: LabelSet) -> None:
@@ -23,7 +23,17 @@ def draw(page: context.PageContext, tweet_id: int, labels: LabelSet) -> None:
     with st.container(border=True):
         st.text(story.text)
     _facts(story, labels)
-    link(page, story.external_id)
+    # A link to the page that one is on changes the address of that one run only, not the
+    # browser's, and the next click would be back on the list.
+    if st.button(
+        "Its own page",
+        key="tweet_open",
+        type="tertiary",
+        icon=":material/open_in_full:",
+        on_click=_go_to,
+        args=(story.external_id,),
+    ):
+        st.rerun(scope="app")
     _opinions(story, labels)
     _history(story, labels)
     if story.members:
@@ -35,7 +45,7 @@ def draw(page: context.PageContext, tweet_id: int, labels: LabelSet) -> None:
 def draw_page(page: context.PageContext, tweet_id: int, labels: LabelSet) -> None:
     """Draw a tweet's own page: as beside the list, and what can be done with its group."""
     story = _story(page, tweet_id)
-    st.page_link("labeling/pages/data.py", label="All tweets", icon=":material/arrow_back:")
+    all_tweets()
     left, right = st.columns([3, 2], gap="large")
     with left:
         with st.container(key="big_text_tweet", border=True):
@@ -51,8 +61,20 @@ def draw_page(page: context.PageContext, tweet_id: int, labels: LabelSet) -> Non
         _history(story, labels)
 
 
+def all_tweets() -> None:
+    """Draw the way from a tweet's own page back to the list."""
+    st.button(
+        "All tweets",
+        key="tweet_leave",
+        type="tertiary",
+        icon=":material/arrow_back:",
+        on_click=_go_to,
+        args=(None,),
+    )
+
+
 def link(page: context.PageContext, external_id: str) -> None:
-    """Draw a link to a tweet's own page."""
+    """Draw a link from another page to a tweet's own page."""
     st.page_link(
         "labeling/pages/data.py",
         label="Its own page",
@@ -66,6 +88,14 @@ def address(page: context.PageContext, external_id: str) -> str:
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     root = f"/{base}/data" if base else "/data"
     return f"{root}?{urlencode({'project': page.project_name, PARAMETER: external_id})}"
+
+
+def _go_to(external_id: str | None) -> None:
+    """Put a tweet's own page into the address, or the list."""
+    if external_id is None:
+        st.query_params.pop(PARAMETER, None)
+    else:
+        st.query_params[PARAMETER] = external_id
 
 
 def _story(page: context.PageContext, tweet_id: int) -> TweetStory:

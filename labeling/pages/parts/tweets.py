@@ -32,6 +32,7 @@ from labeling.tweet_rows import Row
 PAGE_SIZE = 50
 SHOWN = 13
 ACTED = "find_acted"
+ASKED = "find_asked"
 NARROW = ("Gold", "Source", "Suggestion", "Split")
 
 
@@ -42,6 +43,8 @@ def draw(page: context.PageContext) -> None:
     labels = label_set.load(page.project_id)
     with errors.shown():
         wanted, sort = find.draw(labels)
+        asked = (page.project_id, wanted, sort)
+        _begin_anew(asked)
         found = _found(page, wanted, sort)
         left, right = st.columns([3, 1], gap="medium")
         with left:
@@ -52,7 +55,7 @@ def draw(page: context.PageContext) -> None:
             # selected that the reader did not see when selecting.
             version = st.session_state.get(ACTED, 0)
             place = st.session_state.get("find_page", 1)
-            chosen = _table(found, labels, key=f"find_{hash((wanted, sort, place, version))}")
+            chosen = _table(found, labels, key=f"find_{hash((asked, place, version))}")
             with line:
                 _acts(page, found, chosen, labels)
         with right:
@@ -60,6 +63,13 @@ def draw(page: context.PageContext) -> None:
                 tweet_detail.draw(page, chosen[0].tweet_id, labels)
             else:
                 _overview(page)
+
+
+def _begin_anew(asked: tuple[int, Filter, str]) -> None:
+    """Go to the first page where another project, search or order is looked at than before."""
+    if st.session_state.get(ASKED, asked) != asked:
+        st.session_state["find_page"] = 1
+    st.session_state[ASKED] = asked
 
 
 def _found(page: context.PageContext, wanted: Filter, sort: str) -> browsing.Page:
