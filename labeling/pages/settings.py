@@ -277,7 +277,7 @@ def _default_fields(stored: ProjectSettings, place: str) -> dict[str, Any]:
             format_func=lambda name: PROMOTIONS[name],
             key=f"settings_gate_{place}",
             help="Better: macro-F1 on the test split rises, and no label's recall falls beyond its "
-            "95% interval. Without test labels, or with no version in use, people decide.",
+            "95% interval. Without test labels people decide. The first version is put in use.",
         )
         found["auto_probe_every"] = _count("auto_probe_every", values, place)
         found["auto_probe"] = _switch("auto_probe", values, place)
