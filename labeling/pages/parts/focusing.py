@@ -64,7 +64,7 @@ def _chosen(labels: LabelSet) -> bool:
 
     At the first run only the address knows; it names orders and labels as people read them.
     """
-    known = {ORDER: set(ORDERS.values()), PREDICTED: {label.name for label in labels.active}}
+    known = {ORDER: set(ORDERS.values()), PREDICTED: set(labels.names(labels.values))}
     for key in (ORDER, PREDICTED, SEARCH):
         if key in st.session_state:
             found = st.session_state[key]
