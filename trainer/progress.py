@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+SHARE, SECONDS = 0.01, 30.0  # of the work, or its time, from either of which on there is a pace
+
 
 class Pace:
     """Estimates the remaining seconds from the pace so far, and says when to report again.
@@ -30,8 +32,13 @@ class Pace:
         return True
 
     def remaining(self, done: int, total: int) -> float | None:
-        """Return the estimated seconds left, None while there is nothing to go by."""
-        if self._started is None or done <= self._started[1] or total <= 0:
+        """Return the estimated seconds left, None while there is too little to go by.
+
+        The first pieces of many are no measure: a model is loaded in their time.
+        """
+        if self._started is None or total <= 0:
             return None
-        passed = self._clock() - self._started[0]
-        return passed / (done - self._started[1]) * (total - done)
+        passed, worked = self._clock() - self._started[0], done - self._started[1]
+        if worked <= 0 or (worked < SHARE * total and passed < SECONDS):
+            return None
+        return passed / worked * (total - done)

@@ -1,5 +1,7 @@
 """Progress: when it is due, and what is left."""
 
+import pytest
+
 from trainer.progress import Pace
 
 
@@ -39,3 +41,20 @@ def test_another_phase_is_timed_anew() -> None:
     assert pace.due(0, 10), "the start of a phase is shown at once"
     clock.now = 52.0
     assert pace.remaining(1, 10) == 18.0
+
+
+def test_the_first_of_many_pieces_are_no_pace() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    pace.due(0, 10_000)
+    clock.now = 5.0  # a model was loaded in that time
+    pace.due(10, 10_000)
+    assert pace.remaining(10, 10_000) is None
+    clock.now = 6.0
+    pace.due(1_000, 10_000)
+    assert pace.remaining(1_000, 10_000) == pytest.approx(54.0)
+    slow = Pace(clock=clock)
+    slow.due(0, 10_000)
+    clock.now += 40.0  # whoever waits that long is told something
+    slow.due(10, 10_000)
+    assert slow.remaining(10, 10_000) == pytest.approx(40 / 10 * 9_990)
