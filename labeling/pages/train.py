@@ -44,7 +44,8 @@ def main() -> None:
         st.text("A training is running. Closing this page changes nothing.")
         _running(page, job.id)
         return
-    _start(page, overview, base_model, _begin(page.project_id))
+    asked = jobs.newest_asked(page.project_id, "train")
+    _start(page, overview, base_model, _begin(page.project_id, asked))
     st.subheader("What will be trained on")
     if any(sum(of_split.values()) for of_split in overview.counts.values()):
         for column, split in zip(st.columns(3), SPLITS, strict=True):
@@ -63,7 +64,7 @@ def main() -> None:
     else:
         st.info("No tweet has a gold label yet.", icon=":material/label:")
     if job is not None:
-        shown = jobs.newest_asked(page.project_id, "train") or job
+        shown = asked or job
         _last(page, shown, known, labels)
         _since(shown, job)
 
@@ -81,16 +82,16 @@ def sentence(overview: training.TrainingOverview, config: TrainConfig) -> str:
     return f"{start}; training takes {duration(seconds)}."
 
 
-def _begin(project_id: int) -> dict[str, Any]:
+def _begin(project_id: int, asked: jobs.JobView | None) -> dict[str, Any]:
     """Return what the settings hold at first: what this session last started a training with.
 
-    Without that, what a training had that did not succeed: who comes back to it changes a setting.
+    Without that, what the newest training that a person asked for had, if it did not succeed: who
+    comes back to it changes a setting.
     """
     found = train_form.kept(project_id)
-    job = jobs.newest_asked(project_id, "train")
-    if found or job is None or job.state == "succeeded":
+    if found or asked is None or asked.state == "succeeded":
         return found
-    return train_form.fields_of(job.params.get("config", {}))
+    return train_form.fields_of(asked.params.get("config", {}))
 
 
 def _start(
