@@ -2,18 +2,19 @@
 
     python -m benchmarks.inference DATA.csv [--texts OTHER.csv] [--limit 2000] [--out FILE]
 
-The arms take turns within one run, each in a process of its own: ours in bfloat16 and float32 (all
-texts in each of its turns; like lengths together, identical texts once), a cold and a warm
-embedding cache, transformers' text-classification pipeline as it comes and with batch_size=64, and
-the notebook's way (batches of 64, every tweet padded to 64, float32). All but the probe's arms and
+The arms take turns within one run, each in a process of its own: ours as it comes (in eight-bit
+integers where this machine gains from them), in bfloat16 and in float32 (all texts in each of its
+turns; like lengths together, identical texts once), a cold and a warm embedding cache,
+transformers' text-classification pipeline as it comes and with batch_size=64, and the notebook's
+way (batches of 64, every tweet padded to 64, float32). All but the probe's arms and
 fine_tuned_mean (the default pooling, of which no layer can be cut short) predict with the weights
 of one fine-tuning ([CLS] pooled, so that transformers has the same layers), which the benchmark
-trains first on a part of the training split. Prints one JSON object:
-speeds, each arm's macro-F1 and its share of the rate of a bare bfloat16 matrix product, how far
-bfloat16 moves a probability and how many labels it changes.
+trains first on a part of the training split. Prints one JSON object: speeds, each arm's macro-F1
+and its share of the rate of a bare bfloat16 matrix product, how far rounding moves a probability
+and how many labels it changes.
 
 What is predicted are labelled tweets of no training group. --texts: the tweets of this file
-instead, without macro-F1. --agreement N: compare the labels of bfloat16 and float32 on N of them;
+instead, without macro-F1. --agreement N: compare ours as it comes with float32 on N of them;
 the arms work on --limit.
 """
 
@@ -41,6 +42,7 @@ from trainer.artifacts import publish
 from trainer.base_model import find_base_model
 from trainer.config import BUNDLED_BASE_MODEL, TrainConfig
 from trainer.data import Example, of_split
+from trainer.eight_bit import EIGHT_BIT_FILE
 from trainer.families import load_tokenizer
 from trainer.package import CardFacts, package
 from trainer.precision import gains_from_bf16
@@ -222,6 +224,7 @@ class Bench:
 
 ARMS: dict[str, Callable[[Bench], Work]] = {
     "fine_tuned": lambda bench: bench.ours("fine_tuned"),
+    "fine_tuned_bf16": lambda bench: bench.ours("fine_tuned", precision="bf16"),
     "fine_tuned_fp32": lambda bench: bench.ours("fine_tuned", precision="fp32"),
     "fine_tuned_mean": lambda bench: bench.ours("fine_tuned_mean"),
     "notebook": lambda bench: bench.theirs(padded),
@@ -290,7 +293,7 @@ def measure(arguments: argparse.Namespace, root: Path) -> dict[str, Any]:
 
 
 def rounding(bench: Bench, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What bfloat16 changes."""
+    """What bfloat16 and eight-bit integers change."""
     texts = bench.texts
     if arguments.texts and arguments.agreement:
         texts = read_texts(arguments.texts, arguments.text_column, arguments.agreement)
@@ -298,11 +301,14 @@ def rounding(bench: Bench, arguments: argparse.Namespace) -> dict[str, Any]:
         load_classifier(bench.model("fine_tuned"), precision=precision).probabilities(texts)
         for precision in ("auto", "fp32")
     )
+    moves = np.abs(fast - slow).max(axis=1)
     changed = int((fast.argmax(1) != slow.argmax(1)).sum())
     return {
         "compared": len(texts),
-        "largest_move_by_bf16": float(np.abs(fast - slow).max()),
-        "labels_changed_by_bf16": changed,
+        "eight_bit_products": (bench.model("fine_tuned") / EIGHT_BIT_FILE).exists(),
+        "largest_move": float(moves.max()),
+        "mean_move": float(moves.mean()),
+        "labels_changed": changed,
         "agreement": round(1 - changed / len(texts), 5),
     }
 

@@ -4,6 +4,7 @@ models/<uuid>/
     classifier.json      what it is (predict.ClassifierFacts)
     head.safetensors     the head; for a probe, that and the base model's name and digest are all
     model.safetensors, config.json, tokenizer…    the encoder of a fine-tuned model
+    eight_bit.safetensors    which of its products may be computed in eight bits (trainer.ranges)
     manifest.json        sha256 and size of every other file, written last
 """
 

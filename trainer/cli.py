@@ -151,7 +151,7 @@ def promote_command(arguments: argparse.Namespace) -> Result:
 
 
 def _classifier(
-    engine: Engine, settings: Settings, arguments: argparse.Namespace
+    engine: Engine, settings: Settings, arguments: argparse.Namespace, *, eight_bit: bool
 ) -> tuple["Classifier", int]:
     from trainer.predict import load_classifier
 
@@ -160,7 +160,7 @@ def _classifier(
         version = get_model(project, arguments.model, session=session)
         directory, manifest = settings.data / version.directory, version.manifest_sha256
         number = version.number
-    return load_classifier(directory, manifest_sha256=manifest), number
+    return load_classifier(directory, manifest_sha256=manifest, eight_bit=eight_bit), number
 
 
 def evaluate_command(arguments: argparse.Namespace) -> Result:
@@ -170,7 +170,7 @@ def evaluate_command(arguments: argparse.Namespace) -> Result:
     engine, settings = _open()
     table = read_table(arguments.file, text_column=arguments.text_column)
     given = table.column(arguments.label_column)
-    classifier, number = _classifier(engine, settings, arguments)
+    classifier, number = _classifier(engine, settings, arguments, eight_bit=False)
     unknown = sorted({value for value in given if value.strip()} - set(classifier.label_map))
     if unknown:
         line = next(i for i, value in enumerate(given, 2) if value in unknown)
@@ -216,7 +216,7 @@ def predict_command(arguments: argparse.Namespace) -> Result:
     engine, settings = _open()
     out = output_file(arguments.out, settings.database_url)
     table = read_table(arguments.file, text_column=arguments.text_column)
-    classifier, number = _classifier(engine, settings, arguments)
+    classifier, number = _classifier(engine, settings, arguments, eight_bit=True)
     line, started = ProgressLine("tweets"), time.monotonic()
     probabilities = classifier.probabilities(
         table.column(table.text_column),

@@ -1,6 +1,6 @@
 """Texts whose two likeliest labels rounding may have swapped: computed once more, exactly.
 
-How far bfloat16 moves a margin differs from model to model, and tenfold from text to text. So the
+How far rounding moves a margin differs from model to model, and tenfold from text to text. So the
 closest calls come first, and what rounding is seen to have done to them says how many more.
 """
 
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR = 0.02  # of the span of a text's logits; rounding has not been seen to swap labels beyond
+NEAR = 0.1  # of the span of a text's logits; rounding has not been seen to swap labels beyond
 FEW = 16  # the first to be computed; what they tell of the rest is 20% off
 SAFE = 2.0  # times what rounding does to a margin (root mean square), from where on it is kept
 Array = NDArray[np.float32]

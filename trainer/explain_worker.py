@@ -37,7 +37,11 @@ class Shelf:
         if key not in self._kept:
             while len(self._kept) >= KEPT_CLASSIFIERS:
                 self._kept.popitem(last=False)
-            self._kept[key] = load_classifier(Path(directory), manifest_sha256=manifest_sha256)
+            self._kept[key] = load_classifier(
+                Path(directory),
+                manifest_sha256=manifest_sha256,
+                eight_bit=False,  # of one text, differences count more than time
+            )
         self._kept.move_to_end(key)
         return self._kept[key]
 

@@ -22,6 +22,7 @@ from trainer.checkpoints import Checkpoints
 from trainer.config import TrainConfig
 from trainer.data import Example, label_indices, of_split
 from trainer.durable import write_json
+from trainer.eight_bit import EIGHT_BIT_FILE, Ranges, save_ranges
 from trainer.families import load_encoder, load_tokenizer, round_to_bf16
 from trainer.heads import HeadShape, save_head, weigh
 from trainer.joining import join_ngrams
@@ -33,6 +34,7 @@ from trainer.network import TextClassifier, batch_of, build_classifier, reading_
 from trainer.ngrams import NGRAMS_FILE
 from trainer.precision import device, limit_threads, uses_bf16
 from trainer.predict import Classifier, ClassifierFacts, ready
+from trainer.ranges import MOST_JUDGED, find_ranges
 from trainer.starting import Start, start_weights, with_start
 from trainer.teaching import Taught, teach
 
@@ -43,12 +45,16 @@ LESSONS_A_LABEL = 1000  # from so many on a lesson may weigh as much as a labell
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A fine-tuned network, exact (float32), and as a classifier without temperature."""
+    """A fine-tuned network, exact (float32), and as a classifier without temperature.
+
+    ranges: of what its products are given, where they may be of eight bits once it is in use.
+    """
 
     network: TextClassifier
     base: BaseModel
     classifier: Classifier
     fitted: Fitted
+    ranges: Ranges
 
     @property
     def best_epoch(self) -> float:
@@ -82,6 +88,8 @@ class FineTuned:
         save_head(self.network.head, directory / "head.safetensors")
         if self.classifier.ngrams is not None:
             self.classifier.ngrams.save(directory / NGRAMS_FILE)
+        if self.ranges:
+            save_ranges(self.ranges, directory / EIGHT_BIT_FILE)
 
 
 def fine_tune(
@@ -142,7 +150,9 @@ def fine_tune(
     classifier = Classifier(facts, quick.head, network=quick, tokenizer=tokenizer, compiled="no")
     if config.joins_ngrams and taught is None:  # a teacher has told what n-grams know
         join_ngrams(classifier, training, validation, config)
-    return FineTuned(exact, base, classifier, fitted)
+    unseen = validation_ids + tokenise(tokenizer, _unlearnt(texts, lessons), limit)
+    ranges = find_ranges(quick, data.ids, unseen, pad_id=data.pad_id)
+    return FineTuned(exact, base, classifier, fitted, ranges)
 
 
 def training_set(
@@ -248,6 +258,12 @@ def fingerprint(
     told += [json.dumps([e.text, e.label, e.split, e.weight]) for e in examples]
     told += [json.dumps(text) for text in texts]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _unlearnt(texts: Sequence[str], lessons: Sequence[str]) -> list[str]:
+    """A few unlabelled texts that were no lessons."""
+    taught = set(lessons)
+    return [text for text in dict.fromkeys(texts) if text not in taught][:MOST_JUDGED]
 
 
 def _new_network(

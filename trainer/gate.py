@@ -49,7 +49,11 @@ def against_current(
     by_id = {example.tweet_id: example for example in examples}
     items = [by_id[tweet_id] for tweet_id in answers.tweet_ids]
     try:
-        before = load_classifier(in_use.directory, manifest_sha256=in_use.manifest_sha256)
+        before = load_classifier(
+            in_use.directory,
+            manifest_sha256=in_use.manifest_sha256,
+            eight_bit=False,  # as the candidate's scores
+        )
         if set(before.label_map) != set(trained.label_map):
             return {**facts, "passes": False, "reasons": ["the label set has changed"]}
         if before.facts.config.get("split") == "random":

@@ -79,12 +79,13 @@ class TextClassifier(nn.Module):
     """Encoder and head. The head always works in float32, whatever the encoder works in.
 
     layers: the encoder's, made quicker for prediction; only for weights that stay as they are.
-    exact_layers: likewise in float32, where `layers` are rounded and the encoder is not; empty
-    where its own are as quick.
+    finer: likewise, for close calls: each rounded less than those before it, the last ones not at
+    all; none where `layers` are not rounded or the encoder is, too; empty ones where its own layers
+    are as quick.
     """
 
     layers: Sequence[Layer] | None = None
-    exact_layers: Sequence[Layer] | None = None
+    finer: Sequence[Sequence[Layer]] = ()
 
     def __init__(self, encoder: nn.Module, head: nn.Sequential, reading: str) -> None:
         super().__init__()
@@ -92,18 +93,24 @@ class TextClassifier(nn.Module):
         self.head = head
         self.reading = reading
 
+    @property
+    def labels(self) -> int:
+        """How many logits a text has."""
+        last: nn.Linear = self.head[-1]  # type: ignore[assignment]
+        return last.out_features
+
     def forward(
         self,
         batch: Batch | Packed,
         *,
-        exactly: bool = False,
+        layers: Sequence[Layer] | None = None,
         first: FirstLayer | None = None,
     ) -> torch.Tensor:
         """Logits (n, labels) float32.
 
-        exactly: in the encoder's precision, not in its layers'. first: see `read`.
+        layers: others than its own, one of `finer`. first: see `read`.
         """
-        layers = self.exact_layers if exactly else self.layers
+        layers = self.layers if layers is None else layers
         vectors = read(self.encoder, batch, self.reading, layers, first=first)
         logits: torch.Tensor = self.head(vectors.float())
         return logits

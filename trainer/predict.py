@@ -17,6 +17,7 @@ from trainer.bert_layers import Layer
 from trainer.calibration import apply_temperature
 from trainer.close_calls import Rows, settle
 from trainer.compiling import settle_layers
+from trainer.eight_bit import EIGHT_BIT_FILE, Ranges, load_ranges
 from trainer.embeddings import EmbeddingSpace, EmbeddingStore, embed_cached
 from trainer.encoder import Encoder
 from trainer.errors import ArtifactError, BaseModelError
@@ -28,7 +29,7 @@ from trainer.memory import keep_for_batches
 from trainer.model_files import check_directory
 from trainer.network import TextClassifier, batch_of
 from trainer.ngrams import NGRAMS_FILE, NgramPart
-from trainer.precision import device, uses_bf16
+from trainer.precision import device, gains_from_eight_bits, uses_bf16
 from trainer.words import know_words
 
 Progress = Callable[[int, int], None] | None
@@ -140,14 +141,14 @@ class Classifier:
             texts, on_progress=on_progress, should_stop=should_stop, cache=cache
         )
         found = self._with_ngrams(plain, texts)
-        if self._network is None or self._network.exact_layers is None:
-            return found
 
-        def exactly(rows: Rows) -> Array:
+        def by(layers: Sequence[Layer], rows: Rows) -> Array:
             few = [texts[row] for row in rows]
-            return self._with_ngrams(self._fine_tuned(few, exactly=True), few)
+            return self._with_ngrams(self._fine_tuned(few, layers=layers), few)
 
-        return settle(found, exactly)
+        for finer in self._network.finer if self._network is not None else ():
+            found = settle(found, partial(by, finer))
+        return found
 
     def _with_ngrams(self, plain: Array, texts: Sequence[str]) -> Array:
         if self.ngrams is None:
@@ -203,7 +204,7 @@ class Classifier:
         self,
         texts: Sequence[str],
         *,
-        exactly: bool = False,
+        layers: Sequence[Layer] | None = None,
         on_progress: Progress = None,
         should_stop: Stop = None,
     ) -> Array:
@@ -211,13 +212,12 @@ class Classifier:
         assert network is not None  # noqa: S101  (callers check)
 
         def computing(chunk: list[TokenIds]) -> Compute:
-            layers = network.exact_layers if exactly else network.layers
-            first = know_words(network.encoder, layers, chunk)
+            first = know_words(network.encoder, network.layers if layers is None else layers, chunk)
 
             @torch.inference_mode()
             def compute(rows: list[TokenIds]) -> torch.Tensor:
                 batch = batch_of(network.encoder, rows, self._tokenizer.pad_token_id)
-                logits: torch.Tensor = network(batch, exactly=exactly, first=first)
+                logits: torch.Tensor = network(batch, layers=layers, first=first)
                 return logits
 
             return compute
@@ -248,11 +248,17 @@ class Classifier:
 
 
 def load_classifier(
-    directory: Path, *, manifest_sha256: str | None = None, precision: str = "auto"
+    directory: Path,
+    *,
+    manifest_sha256: str | None = None,
+    precision: str = "auto",
+    eight_bit: bool = True,
 ) -> Classifier:
     """Load a published classifier; its files are checked against the manifest first.
 
-    Raises ArtifactError naming the file that is missing, damaged or does not fit.
+    eight_bit: whether products may be computed in eight-bit integers, where precision is auto: for
+    many predictions, not for scores, which are always of bfloat16 or float32. Raises ArtifactError
+    naming the file that is missing, damaged or does not fit.
     """
     verify(directory, manifest_sha256)
     facts = facts_from_json(read_facts(directory))
@@ -268,28 +274,37 @@ def load_classifier(
         tokenizer = load_tokenizer(directory, config, links=facts.links)
     except BaseModelError as error:
         raise ArtifactError(str(error)) from error
-    network = TextClassifier(encoder, head, facts.reading)
-    network = ready(network, precision)
+    ranges = directory / EIGHT_BIT_FILE
+    allowed = eight_bit and precision == "auto" and ranges.exists()
+    network = ready(
+        TextClassifier(encoder, head, facts.reading),
+        precision,
+        ranges=load_ranges(ranges, config) if allowed else {},
+    )
     return Classifier(facts, head, network=network, tokenizer=tokenizer, ngrams=ngrams)
 
 
-def ready(network: TextClassifier, precision: str) -> TextClassifier:
+def ready(
+    network: TextClassifier, precision: str, *, ranges: Ranges | None = None
+) -> TextClassifier:
     """The network on its device, in bfloat16 where that is faster; for inference.
 
-    The encoder keeps its float32 weights where its layers have copies to compute with: close calls
-    need them.
+    ranges: of products to be computed in eight bits, where this machine gains from them. The
+    encoder keeps its float32 weights where its layers have copies to compute with: close calls need
+    them.
     """
     network.to(device()).eval().requires_grad_(False)
-    encoder, rounded = network.encoder, uses_bf16(precision)
-
-    def layers_in(dtype: torch.dtype) -> Sequence[Layer] | None:
-        return fused_layers(encoder, dtype, first_alone=network.reading != "mean")
-
-    network.layers = layers_in(torch.bfloat16 if rounded else torch.float32)
-    if rounded and network.layers is None:
-        round_to_bf16(encoder)
-    elif rounded:
-        network.exact_layers = layers_in(torch.float32) or []
+    layers_in = partial(fused_layers, network.encoder, first_alone=network.reading != "mean")
+    rounded = layers_in(torch.bfloat16) if uses_bf16(precision) else None
+    if uses_bf16(precision) and rounded is None:
+        round_to_bf16(network.encoder)
+    elif rounded is None:
+        network.layers = layers_in(torch.float32)
+    else:
+        network.layers, network.finer = rounded, [layers_in(torch.float32) or []]
+        if ranges and gains_from_eight_bits():
+            network.layers = layers_in(torch.bfloat16, eight_bit=ranges)
+            network.finer = [rounded, *network.finer]
     keep_for_batches()
     return network
 

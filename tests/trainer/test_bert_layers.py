@@ -156,7 +156,7 @@ def test_layers_in_float32_say_what_the_encoder_says_and_hold_no_second_copy_of_
         fused = encoder_states(encoder, batch, layers)[real]
     assert torch.allclose(fused, exact, atol=1e-5)
     theirs = layers_of(encoder)[0].intermediate.dense.weight
-    assert layers[0]._widen._weight.data_ptr() == theirs.data_ptr()
+    assert layers[0].products["widen"]._weight.data_ptr() == theirs.data_ptr()
 
 
 @fuses
@@ -209,10 +209,10 @@ def test_layers_are_laid_out_for_prediction_and_weights_stay_exact(directory_of,
     assert network.layers is None  # a training's weights change
     in_float32 = ready(network, "fp32")
     assert in_float32.layers
-    assert in_float32.exact_layers is None  # nothing is rounded
+    assert in_float32.finer == ()  # nothing is rounded
     in_bfloat16 = ready(network, "bf16")
     assert in_bfloat16.layers
-    assert in_bfloat16.exact_layers
+    assert [bool(layers) for layers in in_bfloat16.finer] == [True]
     assert next(encoder.parameters()).dtype == torch.float32
 
 
@@ -224,7 +224,7 @@ def test_without_a_gain_from_onednn_float32_stays_with_the_encoder(directory_of,
         encoder, nn.Sequential(nn.Linear(encoder.config.hidden_size, 2)), "cls"
     )
     assert ready(network, "fp32").layers is None
-    assert ready(network, "bf16").exact_layers == []  # close calls are computed by the encoder
+    assert ready(network, "bf16").finer == [[]]  # close calls are computed by the encoder
 
 
 def test_what_it_does_not_compute_is_left_to_transformers(directory_of):

@@ -13,7 +13,11 @@ SECONDS = {"slower": 0.003, "faster": 0.001}
 @pytest.fixture
 def without_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    measured = (precision.gains_from_bf16, precision.gains_from_onednn)
+    measured = (
+        precision.gains_from_bf16,
+        precision.gains_from_onednn,
+        precision.gains_from_eight_bits,
+    )
     for answer in measured:
         answer.cache_clear()
     yield monkeypatch
@@ -70,3 +74,25 @@ def test_a_product_of_either_precision_is_measured():
     assert 0 < precision.product_seconds(torch.float32) < 60
     assert 0 < precision.product_seconds(torch.float32, onednn=torch._C._has_mkldnn) < 60
     assert 0 < precision.product_seconds(torch.bfloat16) < 60
+
+
+@pytest.mark.parametrize(
+    ("instructions", "rate", "gains"), [(True, 1.6, True), (True, 0.9, False), (False, 1.6, False)]
+)
+def test_eight_bits_are_used_where_they_are_measured_to_be_faster_and_sums_cannot_overflow(
+    without_gpu, instructions, rate, gains
+):
+    without_gpu.setattr(precision, "gains_from_bf16", lambda: True)
+    without_gpu.setattr(precision, "has_eight_bit_instructions", lambda: instructions)
+    without_gpu.setattr(precision, "rate_of_eight_bits", lambda: rate)
+    assert precision.gains_from_eight_bits() is gains
+
+
+def test_measuring_draws_no_random_numbers(without_gpu):
+    if not precision.has_eight_bit_instructions():
+        pytest.skip("this processor has no instructions for eight bits")
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    assert precision.rate_of_eight_bits() > 0
+    assert torch.equal(torch.rand(3), wanted)

@@ -47,12 +47,12 @@ def test_each_text_has_its_row_wherever_it_stands(classifier):
 def test_close_calls_are_computed_exactly(classifiers, monkeypatch):
     """With every text a close call, predictions are the float32 network's own."""
     quick, network = classifiers["fine_tuned"], classifiers["fine_tuned"]._network
-    if network.exact_layers is None:
+    if not network.finer:
         pytest.skip("this machine predicts in one precision")
     rounded = quick.plain_logits(TEXTS)
     with monkeypatch.context() as plain:
         plain.setattr(network, "layers", None)
-        plain.setattr(network, "exact_layers", None)
+        plain.setattr(network, "finer", ())
         exact = quick.logits(TEXTS)
     assert not np.allclose(rounded, exact, atol=1e-5)
     monkeypatch.setattr("trainer.close_calls.NEAR", 2.0)
