@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR = 0.1  # of the span of a text's logits; rounding has not been seen to swap labels beyond
+NEAR = 0.1  # of the usual span of a text's logits; beyond it rounding hardly ever swaps labels
 FEW = 16  # the first to be computed; what they tell of the rest is 20% off
 SAFE = 2.0  # times what rounding does to a margin (root mean square), from where on it is kept
 Array = NDArray[np.float32]
@@ -44,10 +44,16 @@ def _nearer(margins: Array, limit: float, *, side: Literal["left", "right"] = "l
 
 
 def close_calls(logits: Array) -> tuple[Rows, Array]:
-    """Rows (m,) whose best two logits lie near each other, and how near (m,), nearest first."""
+    """Rows (m,) whose best two logits lie near each other, and how near (m,), nearest first.
+
+    Near for the span that texts have in the middle: rounding does not shrink with a text's own, and
+    of two labels the span is the margin.
+    """
+    if not len(logits):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     best = np.sort(logits, axis=1)
-    margins, span = best[:, -1] - best[:, -2], best[:, -1] - best[:, 0]
-    rows = np.flatnonzero(margins < NEAR * span)
+    margins, spans = best[:, -1] - best[:, -2], best[:, -1] - best[:, 0]
+    rows = np.flatnonzero(margins < NEAR * np.median(spans))
     rows = rows[np.argsort(margins[rows], kind="stable")]
     return rows, margins[rows]
 

@@ -151,15 +151,18 @@ def load_ranges(path: Path, config: Mapping[str, Any]) -> dict[Place, Range]:
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ArtifactError(f"{path.name} cannot be read ({error}); train again") from None
     for (layer, product), values in found.items():
-        if not (0 <= layer < config["num_hidden_layers"] and _fits(values, product, config)):
+        layers = config.get("num_hidden_layers", 0)
+        if not (0 <= layer < layers and _fits(values, product, config)):
             raise ArtifactError(f"{path.name} does not fit the model; train again")
     return found
 
 
 def _fits(values: Range, product: str, config: Mapping[str, Any]) -> bool:
     narrow = product == "narrow"
-    columns = (config["intermediate_size" if narrow else "hidden_size"],)
+    columns = (config.get("intermediate_size" if narrow else "hidden_size"),)
     shapes = [tensor.shape for tensor in vars(values).values()]
     wanted = [(1,), (1,), columns] if narrow else [columns] * 3
+    if product not in PRODUCTS or shapes != wanted:
+        return False
     finite = all(bool(tensor.isfinite().all()) for tensor in vars(values).values())
-    return product in PRODUCTS and shapes == wanted and finite
+    return finite and bool((values.lowest <= values.highest).all())

@@ -150,7 +150,9 @@ def fine_tune(
     classifier = Classifier(facts, quick.head, network=quick, tokenizer=tokenizer, compiled="no")
     if config.joins_ngrams and taught is None:  # a teacher has told what n-grams know
         join_ngrams(classifier, training, validation, config)
-    unseen = validation_ids + tokenise(tokenizer, _unlearnt(texts, lessons), limit)
+    unseen = validation_ids
+    if len(unseen) < MOST_JUDGED:
+        unseen = unseen + tokenise(tokenizer, _unlearnt(texts, lessons), limit)
     ranges = find_ranges(quick, data.ids, unseen, pad_id=data.pad_id)
     return FineTuned(exact, base, classifier, fitted, ranges)
 

@@ -2,7 +2,8 @@
 
 What that does to the probabilities hangs on the model: an early layer's products may move them
 several times as far as one of the last, and those that narrow more than the rest. So they are taken
-from the last layer on, as many as together move probabilities by no more than MOST_MOVED.
+from the last layer on, as many as together move probabilities by no more than MOST_MOVED, before
+n-grams and temperature.
 """
 
 import threading
@@ -57,7 +58,8 @@ def find_ranges(
 def _distinct(rows: Sequence[TokenIds], most: int) -> list[TokenIds]:
     """At most so many different ones, from all over."""
     found = [list(tokens) for tokens in dict.fromkeys(map(tuple, rows))]
-    return found[:: -(-len(found) // most) or 1]
+    count = min(most, len(found))
+    return [found[number * len(found) // count] for number in range(count)]
 
 
 def in_turn(places: Iterable[Place]) -> list[Place]:
@@ -74,7 +76,8 @@ def _found(trials: "_Trials") -> Ranges:
     def moved(count: int) -> float:
         """How far the first products move probabilities."""
         after = trials.probabilities({place: ranges[place] for place in places[:count]})
-        return float(np.abs(after - before).max(axis=1).mean())
+        move = float(np.abs(after - before).max(axis=1).mean())
+        return move if np.isfinite(move) else np.inf
 
     count = bisect_right(range(1, len(places) + 1), MOST_MOVED, key=moved)
     return {place: ranges[place] for place in places[:count]}

@@ -6,11 +6,22 @@ import pytest
 from trainer.close_calls import FEW, close_calls, settle
 
 
-def test_close_calls_come_nearest_first_and_are_near_for_their_span():
+def test_close_calls_come_nearest_first_and_are_near_for_the_usual_span():
     logits = np.array([[0, 2, 1.9], [0, 2, 1.75], [5, 5, 5], [1.0, 0, 0.98]], dtype=np.float32)
     rows, margins = close_calls(logits)
-    assert rows.tolist() == [3, 0]
-    assert margins == pytest.approx([0.02, 0.1], rel=1e-3)
+    assert rows.tolist() == [2, 3, 0]  # spans are 1.5 in the middle
+    assert margins == pytest.approx([0, 0.02, 0.1], rel=1e-3)
+
+
+def test_of_two_labels_close_calls_are_computed_too():
+    random = np.random.default_rng(1)
+    exact = random.normal(0, 1, (4000, 2)).astype(np.float32)
+    rounded = (exact + random.normal(0, 0.01, exact.shape)).astype(np.float32)
+    found, asked = settled(exact, rounded)
+    swapped = (rounded.argmax(1) != exact.argmax(1)).sum()
+    assert swapped >= 10
+    assert (found.argmax(1) != exact.argmax(1)).sum() <= swapped / 4
+    assert sum(map(len, asked)) < 200
 
 
 def spread(texts, rounding, *, seed=0):

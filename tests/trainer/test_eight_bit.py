@@ -172,6 +172,20 @@ def test_ranges_that_do_not_fit_are_refused(place, columns, tmp_path):
         load_ranges(tmp_path / EIGHT_BIT_FILE, SHAPE)
 
 
+def test_ranges_beside_a_model_of_another_kind_are_refused(tmp_path):
+    save_ranges({(0, "widen"): range_of(states_of(9, 4))}, tmp_path / EIGHT_BIT_FILE)
+    with pytest.raises(ArtifactError, match="does not fit"):
+        load_ranges(tmp_path / EIGHT_BIT_FILE, {"model_type": "distilbert", "dim": 4})
+
+
+def test_texts_are_taken_from_all_over_and_as_many_as_may_be():
+    rows = [[number] for number in range(193)]
+    assert len(finding._distinct(rows, 192)) == 192
+    assert finding._distinct(rows, 2) == [[0], [96]]
+    assert finding._distinct([[1], [1], [2]], 192) == [[1], [2]]
+    assert finding._distinct([], 5) == []
+
+
 def test_products_are_taken_from_the_last_layer_on_and_narrowing_ones_later():
     places = [(layer, name) for layer in range(3) for name in ("narrow", "widen", "mix", "project")]
     turn = in_turn(places)
@@ -226,6 +240,9 @@ def test_too_few_texts_tell_nothing(network):
     assert find_ranges(made, rows[:90], rows[150:], pad_id=0) == {}
     assert find_ranges(made, rows[:150], rows[150:190], pad_id=0) == {}
     assert find_ranges(made, rows[:1] * 500, rows[150:], pad_id=0) == {}
+    with torch.no_grad():
+        made.head[-1].bias[0] = torch.nan
+    assert find_ranges(made, rows[:150], rows[150:], pad_id=0) == {}
     made.layers = None  # computed as transformers has them
     assert find_ranges(made, rows[:150], rows[150:], pad_id=0) == {}
 
